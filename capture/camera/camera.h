@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* camera: one camera, whatever its kind; asked for pictures that are newer than a given moment.
+ *
+ * A picture counts only when its capture time is after the moment asked for, it is a whole JPEG of
+ * the expected size, and it came before the deadline; a bad one is refused, counted and tried again
+ * within the budget. A shot within 200 ms of another of the same camera may share its picture.
+ * Loop thread only. */
+#ifndef CAPTURE_CAMERA_H
+#define CAPTURE_CAMERA_H
+
+#include "agent/base/conf.h"
+#include "agent/base/loop.h"
+#include "agent/base/http.h"
+
+enum camera_warm { CAMERA_WARM_AUTO, CAMERA_WARM_ALWAYS, CAMERA_WARM_NEVER };
+
+struct camera_settings {
+    char *id;
+    int kind; /* index into camera_kinds */
+    char *url;
+    char *user, *password;
+    int64_t width, height; /* expected (network) or drawn (pattern); 0 = whatever comes */
+    double fps;            /* pattern */
+    int warm;              /* enum camera_warm */
+    int64_t timeout_ms;    /* budget of one shot */
+    int64_t latency_ms;    /* from exposure to the first byte here: subtracted from the arrival */
+    int64_t max_bytes;     /* of one picture */
+    int64_t stale_after;   /* identical pictures in a row until the camera counts as frozen; 0 = off */
+};
+extern const char *const camera_kinds[]; /* "http", "mjpeg", "pattern", NULL */
+extern const struct conf_table camera_table; /* list "cameras" */
+/* What only the kind knows ("url is required"): adds conf problems for item index. */
+void camera_settings_check(const struct camera_settings *settings, struct conf *conf, size_t index);
+
+/* A validated JPEG, shared by reference. */
+struct picture {
+    int refs;
+    uint8_t *jpeg;
+    size_t len;
+    int width, height;
+    int64_t captured_at_mono_us; /* earliest moment that it can show */
+    int64_t received_at_mono_us; /* its last byte */
+    uint32_t crc32;
+    bool frozen; /* the same bytes as the pictures before it */
+};
+struct picture *picture_ref(struct picture *picture);
+void picture_unref(struct picture *picture); /* NULL is fine */
+
+struct camera_status {
+    bool connected;      /* the last contact succeeded */
+    int width, height;   /* of the last picture; 0 = none yet */
+    int64_t last_frame_at; /* wall ms of the last good picture; 0 = none */
+    int64_t latency_ms;  /* last shot: asked → picture here */
+    int64_t pictures;    /* good ones delivered */
+    int64_t refused;     /* bad pictures (cut, wrong size, not a JPEG, too old) */
+    int64_t failures;    /* shots that ended without a picture */
+    struct error error;  /* of the last failure; code 0 = none */
+};
+
+struct camera;
+struct shot;
+
+/* picture NULL: err says why (-ETIMEDOUT, -EBADMSG not a picture, -ECONNREFUSED, -EACCES login,
+ * -ESTALE only old pictures came, …). A receiver that keeps the picture refs it. */
+typedef void (*camera_done_fn)(struct picture *picture, const struct error *err, void *user);
+typedef void (*camera_status_fn)(struct camera *camera, void *user);
+
+/* settings and http are borrowed. on_status comes when connected, size or error changed. A warm
+ * camera connects now. */
+struct camera *camera_new(struct loop *loop, struct http *http,
+                          const struct camera_settings *settings, camera_status_fn on_status,
+                          void *user) MUST_CHECK;
+void camera_free(struct camera *camera); /* no callback comes any more */
+
+/* Keeps the device ready while wanted (counted): warm = auto connects while somebody wants it. */
+void camera_hold(struct camera *camera);
+void camera_release(struct camera *camera);
+
+/* Asks for a picture captured after not_before_mono_us (0 = now), within budget_ms (0 = timeout_ms).
+ * done comes exactly once, later, never from inside the call; the shot is gone after it. */
+struct shot *camera_shoot(struct camera *camera, int64_t not_before_mono_us, int64_t budget_ms,
+                          camera_done_fn done, void *user);
+void camera_cancel(struct shot *shot); /* done comes no more; NULL is fine */
+
+const char *camera_id(const struct camera *camera);
+const char *camera_kind(const struct camera *camera);
+void camera_get_status(const struct camera *camera, struct camera_status *ret_status);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* jpeg: is this a whole JPEG, and how large; the pattern's pictures; thumbnails. The door to
+ * libjpeg-turbo (TurboJPEG API). */
+#ifndef CAPTURE_JPEG_H
+#define CAPTURE_JPEG_H
+
+#include "agent/base/error.h"
+
+struct jpeg_info {
+    int width, height;
+};
+
+/* Walks the markers (SOI … SOF … SOS) and looks for EOI at the end: finds truncation, HTML, PNG,
+ * empty bodies and absurd sizes in well under a millisecond. Zero padding after EOI is tolerated.
+ * -EBADMSG; err says what was found instead ("HTML page", "cut after 1200 bytes" …). At most 50 MP. */
+int jpeg_check(const uint8_t *data, size_t len, struct jpeg_info *ret_info,
+               struct error *err) MUST_CHECK;
+
+/* A smaller copy whose longer side is at most max_px (DCT scaled, so one of 1/1 1/2 1/4 1/8), at most
+ * max_bytes: quality and size go down until it fits. The decode finds damage inside the picture that
+ * jpeg_check() cannot: -EBADMSG. -EMSGSIZE: cannot be made so small. The caller frees. Blocks for
+ * some milliseconds: worker threads. */
+int jpeg_thumbnail(const uint8_t *data, size_t len, int max_px, size_t max_bytes,
+                   uint8_t **ret_data, size_t *ret_len, struct error *err) MUST_CHECK;
+
+/* Compresses planar 4:2:0; the caller frees. */
+int jpeg_compress_yuv420(const uint8_t *planes, int width, int height, int quality,
+                         uint8_t **ret_data, size_t *ret_len, struct error *err) MUST_CHECK;
+
+#endif
