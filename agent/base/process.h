@@ -22,7 +22,7 @@ struct process_config {
     const char *const *argv; /* NULL-terminated; argv[0] without a slash is looked up in PATH */
     bool stdin_pipe;         /* then process_write() feeds it */
     process_data_fn on_stdout; /* streamed; NULL: kept for the result, up to stdout_max_bytes */
-    size_t stdout_max_bytes;   /* more than that kills the child, result.overflow */
+    size_t stdout_max_bytes;   /* more than that kills the child, result.overflow; 0: /dev/null */
     process_data_fn on_aux;    /* when set the child has a pipe as descriptor 3, streamed here */
     int64_t timeout_ms;        /* wall time; 0 = none */
     int nice;                  /* 0..19 */
