@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* loop: libuv behind five nouns.
  *
- * Each object embeds its libuv handle in a heap block of its own. _free closes the
- * handle, after which libuv calls none of its callbacks any more; the block itself goes in the
- * close callback, one round later. That is why an object may free itself from its own callback.
+ * Each object embeds its libuv handle in a heap block of its own. _free closes the handle, after
+ * which libuv calls none of its callbacks any more; the block itself goes in the close callback,
+ * one round later. That is why an object may free itself from its own callback.
  *
  * The lag is measured without a timer, so that an idle loop sleeps: between two prepare steps lie
  * one wait for events and everything that was run because of them. libuv counts the waiting
@@ -38,6 +38,7 @@ struct loop {
     uint64_t measured_at_ns, measured_idle_ns;
     struct lag_slot lag[LAG_SLOTS];
     size_t works;
+    bool once; /* in loop_run_once() */
 };
 
 static void check_uv(int rc, const char *what)
@@ -158,7 +159,9 @@ void loop_run(struct loop *loop)
 
 void loop_run_once(struct loop *loop)
 {
+    loop->once = true;
     run(loop, UV_RUN_ONCE);
+    loop->once = false;
 }
 
 void loop_stop(struct loop *loop)
@@ -177,7 +180,12 @@ struct timer {
 static void on_timer(uv_timer_t *uv)
 {
     struct timer *timer = uv->data;
+    struct loop *loop = CONTAINER_OF(uv->loop, struct loop, uv);
 
+    /* A timer that is due at the start of a round does not count as its event for libuv, which
+     * would go on to wait for another one. */
+    if (loop->once)
+        loop_stop(loop);
     timer->on_fire(timer->user);
 }
 
