@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* envelope: strict on purpose.
+ *
+ * A command moves a printer or deletes a session: what we do not understand completely we do not do
+ * in part. So an unknown member is refused and not ignored ("arg" for "args" would else run a verb
+ * with its defaults), and each refusal names the member. */
+#include "mqtt/envelope.h"
+
+#include "agent/base/clock.h"
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#define YEAR_9999_S 253402300799.0
+
+/* --- the codes --- */
+
+const char *ack_code_name(enum ack_code code)
+{
+    static const struct {
+        enum ack_code code;
+        const char *name;
+    } names[] = {
+        {ACK_OK, "ok"},
+        {ACK_PARSE, "parse_error"},
+        {ACK_INVALID_REQUEST, "invalid_request"},
+        {ACK_UNKNOWN_VERB, "unknown_verb"},
+        {ACK_BAD_PARAMS, "bad_params"},
+        {ACK_INTERNAL, "internal_error"},
+        {ACK_BUSY, "busy"},
+        {ACK_UNKNOWN_TARGET, "unknown_target"},
+        {ACK_WRONG_STATE, "wrong_state"},
+        {ACK_EXPIRED, "expired"},
+        {ACK_ID_REUSED, "id_reused"},
+        {ACK_RETAINED, "retained_refused"},
+        {ACK_PRINTER_UNREACHABLE, "printer_unreachable"},
+        {ACK_CAMERA_FAILED, "camera_failed"},
+        {ACK_STORAGE_FULL, "storage_full"},
+        {ACK_ENCODER_FAILED, "encoder_failed"},
+        {ACK_FORBIDDEN, "forbidden"},
+        {ACK_TOO_LARGE, "too_large"},
+        {ACK_RATE_LIMITED, "rate_limited"},
+        {ACK_SHUTTING_DOWN, "shutting_down"},
+        {ACK_TIMEOUT, "timeout"},
+        {ACK_CANCELLED, "cancelled"},
+        {ACK_UNSUPPORTED, "unsupported"},
+        {ACK_CLOCK, "clock_not_synchronised"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (names[i].code == code)
+            return names[i].name;
+    return "unknown_error";
+}
+
+/* --- the text of the payload --- */
+
+struct text {
+    const char *data; /* not terminated */
+    size_t len;
+};
+
+/* "mosquitto_pub -s" and "-l" leave the newline of echo behind the word. */
+static struct text trim(const uint8_t *payload, size_t len)
+{
+    const char *data = len ? (const char *)payload : "";
+
+    while (len > 0 && isspace((unsigned char)*data)) {
+        data++;
+        len--;
+    }
+    while (len > 0 && isspace((unsigned char)data[len - 1]))
+        len--;
+    return (struct text){.data = data, .len = len};
+}
+
+static bool is_word(const struct text *text, const char *word)
+{
+    return text->len == strlen(word) && strncasecmp(text->data, word, text->len) == 0;
+}
+
+static bool is_press(const struct text *text)
+{
+    return text->len == 0 || is_word(text, "PRESS") || is_word(text, "ON") || is_word(text, "1") ||
+           is_word(text, "true");
+}
+
+static enum ack_code parse_object(const struct text *text, cJSON **ret_json, struct error *err)
+{
+    static const struct json_limits limits = {
+        .max_bytes = ENVELOPE_MAX_BYTES,
+        .max_depth = ENVELOPE_MAX_DEPTH,
+    };
+    CLEANUP(json_free_p) cJSON *json = NULL;
+
+    if (json_parse(text->data, text->len, &limits, &json, err) < 0)
+        return ACK_PARSE;
+    if (!json_is_object(json)) {
+        error_set(err, -EINVAL, "the payload must be empty, PRESS or a JSON object");
+        return ACK_INVALID_REQUEST;
+    }
+    *ret_json = TAKE(json);
+    return ACK_OK;
+}
+
+/* --- the members --- */
+
+static enum ack_code refuse(struct error *err, const char *path, const char *what)
+{
+    error_set(err, -EINVAL, "\"%s\" %s", path, what);
+    return ACK_BAD_PARAMS;
+}
+
+static enum ack_code read_id(const cJSON *value, struct envelope *envelope, struct error *err)
+{
+    const char *id = json_string(value);
+    size_t len = id ? strlen(id) : 0;
+
+    if (len < 1 || len > ENVELOPE_ID_MAX)
+        return refuse(err, "id", "must be a text of 1 to 64 bytes");
+    memcpy(envelope->id, id, len + 1);
+    return ACK_OK;
+}
+
+static enum ack_code read_args(const cJSON *value, struct envelope *envelope, struct error *err)
+{
+    if (!json_is_object(value))
+        return refuse(err, "args", "must be an object");
+    envelope->args = json_copy(value);
+    return ACK_OK;
+}
+
+static enum ack_code read_expires(const cJSON *value, struct envelope *envelope, struct error *err)
+{
+    const char *text = json_string(value);
+    double unix_s = json_number(value);
+    int64_t wall_ms;
+
+    if (text && clock_parse_rfc3339(text, &wall_ms) == 0 && wall_ms > 0)
+        envelope->expires_at = wall_ms;
+    else if (unix_s >= 1 && unix_s <= YEAR_9999_S)
+        envelope->expires_at = (int64_t)(unix_s * 1000);
+    else
+        return refuse(err, "expires", "must be a time as \"2026-01-31T12:00:00Z\" or unix seconds");
+    return ACK_OK;
+}
+
+static enum ack_code read_value(const cJSON *value, struct envelope *envelope, struct error *err)
+{
+    if (!json_is_string(value) && !json_is_number(value) && !json_is_bool(value))
+        return refuse(err, "value", "must be a text, a number, true or false");
+    envelope->args = json_object();
+    json_add(envelope->args, "value", json_copy(value));
+    return ACK_OK;
+}
+
+struct member {
+    const char *key;
+    enum ack_code (*read)(const cJSON *value, struct envelope *envelope, struct error *err);
+};
+
+static const struct member *find_member(const struct member *members, const char *key)
+{
+    for (; members->key; members++)
+        if (str_equal(members->key, key))
+            return members;
+    return NULL;
+}
+
+/* The id is read first, whatever stands before it: the refusal of another member shall carry it. */
+static enum ack_code read_members(const cJSON *json, const struct member *members,
+                                  struct envelope *envelope, struct error *err)
+{
+    const cJSON *id = json_get(json, "id");
+    enum ack_code code = id ? read_id(id, envelope, err) : ACK_OK;
+
+    for (const cJSON *value = json_first(json); code == ACK_OK && value; value = json_next(value)) {
+        const struct member *member = find_member(members, json_key(value));
+
+        if (!member)
+            return refuse(err, json_key(value), "is not known here");
+        if (value != id)
+            code = member->read(value, envelope, err);
+    }
+    return code;
+}
+
+static enum ack_code parse_members(const struct text *text, const struct member *members,
+                                   struct envelope *envelope, struct error *err)
+{
+    CLEANUP(json_free_p) cJSON *json = NULL;
+    enum ack_code code = parse_object(text, &json, err);
+
+    if (code == ACK_OK)
+        code = read_members(json, members, envelope, err);
+    if (code != ACK_OK)
+        envelope_done(envelope);
+    return code;
+}
+
+static enum ack_code check_size(size_t len, struct error *err)
+{
+    if (len <= ENVELOPE_MAX_BYTES)
+        return ACK_OK;
+    error_set(err, -EMSGSIZE, "a payload of %zu bytes: at most %d are accepted", len,
+              ENVELOPE_MAX_BYTES);
+    return ACK_TOO_LARGE;
+}
+
+enum ack_code envelope_parse_command(const uint8_t *payload, size_t len, struct envelope *ret,
+                                     struct error *err)
+{
+    static const struct member members[] = {
+        {"id", read_id}, {"args", read_args}, {"expires", read_expires}, {NULL, NULL}};
+    struct text text = trim(payload, len);
+    enum ack_code code = check_size(len, err);
+
+    *ret = (struct envelope){0};
+    if (code != ACK_OK || is_press(&text))
+        return code;
+    return parse_members(&text, members, ret, err);
+}
+
+static enum ack_code parse_bare(const struct text *text, struct envelope *ret, struct error *err)
+{
+    CLEANUP(free_p) char *value = NULL;
+
+    if (text->len == 0)
+        return refuse(err, "value", "is missing: the payload is empty");
+    if (!str_is_utf8(text->data, text->len)) {
+        error_set(err, -EINVAL, "the payload is not valid UTF-8, or has a NUL byte");
+        return ACK_PARSE;
+    }
+    value = xstrndup(text->data, text->len);
+    ret->args = json_object();
+    json_add_string(ret->args, "value", value);
+    return ACK_OK;
+}
+
+enum ack_code envelope_parse_set(const uint8_t *payload, size_t len, struct envelope *ret,
+                                 struct error *err)
+{
+    static const struct member members[] = {
+        {"id", read_id}, {"value", read_value}, {"expires", read_expires}, {NULL, NULL}};
+    struct text text = trim(payload, len);
+    enum ack_code code = check_size(len, err);
+
+    *ret = (struct envelope){0};
+    if (code != ACK_OK)
+        return code;
+    if (text.len == 0 || *text.data != '{')
+        return parse_bare(&text, ret, err);
+    code = parse_members(&text, members, ret, err);
+    if (code == ACK_OK && !ret->args)
+        code = refuse(err, "value", "is missing");
+    return code;
+}
+
+void envelope_done(struct envelope *envelope)
+{
+    json_free(envelope->args);
+    envelope->args = NULL;
+}
+
+/* --- the acknowledgement --- */
+
+char *ack_print(const struct ack *ack)
+{
+    CLEANUP(json_free_p) cJSON *json = json_object();
+
+    json_add_int(json, "v", 1);
+    json_add_string(json, "id", ack->id && *ack->id ? ack->id : NULL);
+    json_add_string(json, "agent", ack->agent);
+    json_add_string(json, "unit", ack->unit);
+    if (ack->camera)
+        json_add_string(json, "camera", ack->camera);
+    json_add_string(json, "cmd", ack->cmd);
+    json_add_string(json, "phase", ack->final ? "final" : "accepted");
+    json_add_bool(json, "ok", ack->code == ACK_OK);
+    json_add_int(json, "code", ack->code);
+    if (ack->code != ACK_OK) {
+        json_add_string(json, "error", ack_code_name(ack->code));
+        json_add_string(json, "message", ack->message);
+    }
+    if (ack->result)
+        json_add(json, "result", json_copy(ack->result));
+    if (ack->dup)
+        json_add_bool(json, "dup", true);
+    json_add_time(json, "ts", clock_wall_ms());
+    return json_print(json);
+}
