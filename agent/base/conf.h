@@ -87,7 +87,8 @@ const char *conf_problem_text(const struct conf *conf, size_t index); /* "file:l
 /* Frees what the fields own inside values. */
 void conf_values_done(const struct conf_table *table, void *values);
 
-/* Writes values as the file would have them, secrets as "…"; in a list item when item is set. */
+/* Writes values as the file would have them, secrets as "…", absent texts not at all. With item set
+ * only "{ … }" without the name: the caller writes "cameras = (", the commas and ");". */
 void conf_print(const struct conf_table *table, const void *values, bool item, FILE *out);
 
 /* Sets one field from bare text ("10", "ON", "layer"), with the same checks, for set/<key>.
