@@ -8,11 +8,13 @@
 
 struct jpeg_info {
     int width, height;
+    size_t len; /* up to and with EOI; what follows is padding or not ours, to be dropped */
 };
 
-/* Walks the markers (SOI … SOF … SOS) and looks for EOI at the end: finds truncation, HTML, PNG,
- * empty bodies and absurd sizes in well under a millisecond. Zero padding after EOI is tolerated.
- * -EBADMSG; err says what was found instead ("HTML page", "cut after 1200 bytes" …). At most 50 MP. */
+/* Walks the markers from SOI through every scan to EOI: finds truncation, HTML, PNG, empty bodies,
+ * absurd sizes and most garbage in well under a millisecond. Bytes after EOI are tolerated.
+ * -EBADMSG; err says what was found instead ("HTML page", "cut after 1200 bytes" …). At most 50 MP,
+ * baseline or progressive, grey or colour: what the video encoder takes, too. */
 int jpeg_check(const uint8_t *data, size_t len, struct jpeg_info *ret_info,
                struct error *err) MUST_CHECK;
 
@@ -23,7 +25,8 @@ int jpeg_check(const uint8_t *data, size_t len, struct jpeg_info *ret_info,
 int jpeg_thumbnail(const uint8_t *data, size_t len, int max_px, size_t max_bytes,
                    uint8_t **ret_data, size_t *ret_len, struct error *err) MUST_CHECK;
 
-/* Compresses planar 4:2:0; the caller frees. */
+/* Compresses planar 4:2:0 (Y, U, V without padding) of even width and height; quality 1–100. The
+ * caller frees. -EINVAL. Blocks: worker threads. */
 int jpeg_compress_yuv420(const uint8_t *planes, int width, int height, int quality,
                          uint8_t **ret_data, size_t *ret_len, struct error *err) MUST_CHECK;
 

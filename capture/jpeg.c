@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/* jpeg: trust no camera.
+ *
+ * One empty or cut picture ends a whole video silently when it reaches the encoder, so each is
+ * walked before it counts. The walk looks at every marker, also between and inside the scans: a
+ * 1080p picture costs some 40 µs, and it tells the real end from the EOI of an embedded thumbnail,
+ * drops what phones append behind it, and sees most garbage in the middle, because random bytes
+ * soon contain a marker that has no business there. What it cannot see, decoding does; that costs
+ * milliseconds and happens on a worker when the thumbnail is made. */
+#include "capture/jpeg.h"
+
+#include "agent/base/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <turbojpeg.h>
+
+enum {
+    MARKER_SOF0 = 0xC0,
+    MARKER_SOF2 = 0xC2,
+    MARKER_DHT = 0xC4,
+    MARKER_JPG = 0xC8,
+    MARKER_DAC = 0xCC,
+    MARKER_SOF15 = 0xCF,
+    MARKER_RST0 = 0xD0,
+    MARKER_RST7 = 0xD7,
+    MARKER_SOI = 0xD8,
+    MARKER_EOI = 0xD9,
+    MARKER_SOS = 0xDA,
+
+    PIXELS_MAX = 50 * 1000 * 1000,
+};
+
+struct walk {
+    const uint8_t *data;
+    size_t len, at;
+    int width, height; /* 0 before SOF */
+    bool scanned;      /* a scan with something in it was seen */
+    struct error *err;
+};
+
+/* --- what it is when it is no JPEG --- */
+
+struct signature {
+    size_t offset;
+    const char *text;
+    const char *what;
+};
+
+static const struct signature signatures[] = {
+    {0, "\x89PNG", "a PNG picture"},
+    {0, "GIF8", "a GIF picture"},
+    {8, "WEBP", "a WebP picture"},
+    {8, "AVI ", "an AVI video"},
+    {4, "ftyp", "an MP4 or HEIF file"},
+    {0, "BM", "a BMP picture"},
+    {0, "#EXTM3U", "a playlist"},
+    {0, "<svg", "an SVG drawing"},
+    {0, "<?xml", "an XML text"},
+    {0, "<", "an HTML page"},
+    {0, "{", "a JSON text"},
+    {0, "--", "a multipart stream"},
+    {0, "%PDF", "a PDF file"},
+};
+
+static const char *recognise(const uint8_t *data, size_t len)
+{
+    for (size_t i = 0; i < ARRAY_LEN(signatures); i++) {
+        const struct signature *sig = &signatures[i];
+        size_t sig_len = strlen(sig->text);
+
+        if (len >= sig->offset + sig_len && memcmp(data + sig->offset, sig->text, sig_len) == 0)
+            return sig->what;
+    }
+    return NULL;
+}
+
+static int refuse_foreign(const uint8_t *data, size_t len, struct error *err)
+{
+    size_t start = 0;
+    const char *what;
+
+    if (len == 0)
+        return error_set(err, -EBADMSG, "empty: no bytes instead of a picture");
+    while (start < len && strchr(" \t\r\n", data[start]) && data[start])
+        start++;
+    what = recognise(data + start, len - start);
+    if (what)
+        return error_set(err, -EBADMSG, "%s instead of a JPEG picture", what);
+    return error_set(err, -EBADMSG, "no JPEG picture: it starts with %02x %02x", data[0],
+                     len > 1 ? data[1] : 0);
+}
+
+/* --- the walk --- */
+
+static int refuse_cut(const struct walk *walk)
+{
+    return error_set(walk->err, -EBADMSG, "cut after %zu bytes: the picture has no end", walk->len);
+}
+
+static unsigned be16(const uint8_t *at)
+{
+    return (unsigned)at[0] << 8 | at[1];
+}
+
+static bool is_sof(unsigned marker)
+{
+    return marker >= MARKER_SOF0 && marker <= MARKER_SOF15 && marker != MARKER_DHT &&
+           marker != MARKER_JPG && marker != MARKER_DAC;
+}
+
+/* Reserved, or without a segment behind it: nothing that a picture has here. */
+static bool is_misplaced(unsigned marker)
+{
+    return marker < MARKER_SOF0 || (marker >= MARKER_RST0 && marker <= MARKER_SOI);
+}
+
+static int walk_sof(struct walk *walk, unsigned marker, const uint8_t *segment, unsigned len)
+{
+    int64_t width, height;
+
+    if (walk->width)
+        return error_set(walk->err, -EBADMSG, "damaged: two picture headers");
+    if (marker > MARKER_SOF2)
+        return error_set(walk->err, -EBADMSG, "a JPEG of a rare kind (SOF%u)",
+                         marker - MARKER_SOF0);
+    if (len < 6 || len < 6 + 3u * segment[5])
+        return error_set(walk->err, -EBADMSG, "damaged: bad picture header");
+    if (segment[0] != 8 || (segment[5] != 1 && segment[5] != 3))
+        return error_set(walk->err, -EBADMSG, "a JPEG of a rare kind (%u bit, %u components)",
+                         segment[0], segment[5]);
+    height = be16(segment + 1);
+    width = be16(segment + 3);
+    if (width == 0 || height == 0 || width * height > PIXELS_MAX)
+        return error_set(walk->err, -EBADMSG, "absurd size %dx%d", (int)width, (int)height);
+    walk->width = (int)width;
+    walk->height = (int)height;
+    return 0;
+}
+
+/* Leaves at on the 0xFF of the next marker that is neither a stuffed byte nor a restart. */
+static int walk_scan(struct walk *walk)
+{
+    size_t start = walk->at;
+
+    for (;;) {
+        const uint8_t *ff = memchr(walk->data + walk->at, 0xFF, walk->len - walk->at);
+
+        if (!ff || (size_t)(ff - walk->data) + 1 >= walk->len)
+            return refuse_cut(walk);
+        walk->at = (size_t)(ff - walk->data);
+        if (ff[1] == 0xFF)
+            walk->at += 1;
+        else if (ff[1] == 0 || (ff[1] >= MARKER_RST0 && ff[1] <= MARKER_RST7))
+            walk->at += 2;
+        else
+            break;
+    }
+    walk->scanned = walk->scanned || walk->at > start;
+    return 0;
+}
+
+static int walk_segment(struct walk *walk, unsigned marker)
+{
+    const uint8_t *segment;
+    unsigned len;
+    int rc = 0;
+
+    if (walk->len - walk->at < 2)
+        return refuse_cut(walk);
+    len = be16(walk->data + walk->at);
+    if (len < 2)
+        return error_set(walk->err, -EBADMSG, "damaged: bad segment at byte %zu", walk->at);
+    if (walk->len - walk->at < len)
+        return refuse_cut(walk);
+    segment = walk->data + walk->at + 2;
+    walk->at += len;
+    if (is_sof(marker))
+        rc = walk_sof(walk, marker, segment, len - 2);
+    if (rc == 0 && marker == MARKER_SOS && !walk->width)
+        rc = error_set(walk->err, -EBADMSG, "damaged: no picture header");
+    return rc == 0 && marker == MARKER_SOS ? walk_scan(walk) : rc;
+}
+
+/* The marker at hand and what belongs to it; 1 when it was EOI. */
+static int walk_marker(struct walk *walk)
+{
+    unsigned marker;
+
+    while (walk->at + 1 < walk->len && walk->data[walk->at] == 0xFF &&
+           walk->data[walk->at + 1] == 0xFF)
+        walk->at++; /* fill bytes */
+    if (walk->at + 1 >= walk->len)
+        return refuse_cut(walk);
+    marker = walk->data[walk->at + 1];
+    if (walk->data[walk->at] != 0xFF || is_misplaced(marker))
+        return error_set(walk->err, -EBADMSG, "damaged at byte %zu", walk->at);
+    walk->at += 2;
+    if (marker != MARKER_EOI)
+        return walk_segment(walk, marker);
+    if (!walk->scanned)
+        return error_set(walk->err, -EBADMSG, "empty: a JPEG without a picture");
+    return 1;
+}
+
+int jpeg_check(const uint8_t *data, size_t len, struct jpeg_info *ret_info, struct error *err)
+{
+    struct walk walk = {.data = data, .len = len, .at = 2, .err = err};
+    int rc = 0;
+
+    if (len < 2 || data[0] != 0xFF || data[1] != MARKER_SOI)
+        return refuse_foreign(data, len, err);
+    while (rc == 0)
+        rc = walk_marker(&walk);
+    if (rc < 0)
+        return rc;
+    *ret_info = (struct jpeg_info){walk.width, walk.height, walk.at};
+    return 0;
+}
+
+/* --- pixels --- */
+
+static void handle_done(tjhandle *handle)
+{
+    if (*handle)
+        tjDestroy(*handle);
+}
+
+static int refuse_pixels(tjhandle handle, struct error *err)
+{
+    return error_set(err, -EBADMSG, "damaged inside: %s",
+                     handle ? tjGetErrorStr2(handle) : "no decoder");
+}
+
+static int scaled(int side_px, int denominator)
+{
+    return (side_px + denominator - 1) / denominator;
+}
+
+struct pixels {
+    uint8_t *rgb;
+    int width, height;
+};
+
+static int decode(const uint8_t *data, const struct jpeg_info *info, int denominator,
+                  struct pixels *ret_pixels, struct error *err)
+{
+    /* A warning is damage: the rest of the picture would be grey. */
+    const int flags = TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS | TJFLAG_FASTDCT;
+    CLEANUP(handle_done) tjhandle handle = tjInitDecompress();
+    struct pixels pixels = {.width = scaled(info->width, denominator),
+                            .height = scaled(info->height, denominator)};
+
+    if (!handle)
+        return refuse_pixels(handle, err);
+    pixels.rgb = xmalloc((size_t)pixels.width * (size_t)pixels.height * 3);
+    if (tjDecompress2(handle, data, info->len, pixels.rgb, pixels.width, 0, pixels.height, TJPF_RGB,
+                      flags) < 0) {
+        free(pixels.rgb);
+        return refuse_pixels(handle, err);
+    }
+    *ret_pixels = pixels;
+    return 0;
+}
+
+/* The library writes into room of ours, so that the caller may free() it. */
+static uint8_t *room_for_jpeg(int width, int height)
+{
+    return xmalloc(tjBufSize(width, height, TJSAMP_420));
+}
+
+static int encode(const struct pixels *pixels, int quality, uint8_t **ret_data, size_t *ret_len,
+                  struct error *err)
+{
+    CLEANUP(handle_done) tjhandle handle = tjInitCompress();
+    CLEANUP(free_p) uint8_t *room = room_for_jpeg(pixels->width, pixels->height);
+    unsigned long len = 0;
+
+    if (!handle || tjCompress2(handle, pixels->rgb, pixels->width, 0, pixels->height, TJPF_RGB,
+                               &room, &len, TJSAMP_420, quality, TJFLAG_NOREALLOC) < 0)
+        return error_set(err, -EIO, "cannot compress the picture");
+    *ret_data = xrealloc(TAKE(room), len);
+    *ret_len = len;
+    return 0;
+}
+
+/* One size, the best quality that fits. -EMSGSIZE: none does. */
+static int shrink(const struct pixels *pixels, size_t max_bytes, uint8_t **ret_data,
+                  size_t *ret_len, struct error *err)
+{
+    static const int qualities[] = {80, 65, 45};
+
+    for (size_t i = 0; i < ARRAY_LEN(qualities); i++) {
+        uint8_t *data = NULL;
+        size_t len = 0;
+        int rc = encode(pixels, qualities[i], &data, &len, err);
+
+        if (rc < 0)
+            return rc;
+        if (len <= max_bytes) {
+            *ret_data = data;
+            *ret_len = len;
+            return 0;
+        }
+        free(data);
+    }
+    return -EMSGSIZE;
+}
+
+int jpeg_thumbnail(const uint8_t *data, size_t len, int max_px, size_t max_bytes,
+                   uint8_t **ret_data, size_t *ret_len, struct error *err)
+{
+    struct jpeg_info info;
+    int rc = jpeg_check(data, len, &info, err);
+
+    if (rc < 0)
+        return rc;
+    for (int denominator = 1; denominator <= 8; denominator *= 2) {
+        struct pixels pixels = {0};
+
+        if (scaled(MAX(info.width, info.height), denominator) > max_px)
+            continue;
+        rc = decode(data, &info, denominator, &pixels, err);
+        if (rc < 0)
+            return rc;
+        rc = shrink(&pixels, max_bytes, ret_data, ret_len, err);
+        free(pixels.rgb);
+        if (rc != -EMSGSIZE)
+            return rc;
+    }
+    return error_set(err, -EMSGSIZE, "a %dx%d picture does not fit into %d px and %zu bytes",
+                     info.width, info.height, max_px, max_bytes);
+}
+
+int jpeg_compress_yuv420(const uint8_t *planes, int width, int height, int quality,
+                         uint8_t **ret_data, size_t *ret_len, struct error *err)
+{
+    CLEANUP(handle_done) tjhandle handle = tjInitCompress();
+    CLEANUP(free_p) uint8_t *room = NULL;
+    unsigned long len = 0;
+
+    /* the library reads odd luma planes as if they were padded to even */
+    if (width <= 0 || height <= 0 || width % 2 || height % 2 ||
+        (int64_t)width * height > PIXELS_MAX)
+        return error_set(err, -EINVAL, "cannot compress %dx%d pixels", width, height);
+    room = room_for_jpeg(width, height);
+    if (!handle || tjCompressFromYUV(handle, planes, width, 1, height, TJSAMP_420, &room, &len,
+                                     quality, TJFLAG_NOREALLOC) < 0)
+        return error_set(err, -EIO, "cannot compress the picture");
+    *ret_data = xrealloc(TAKE(room), len);
+    *ret_len = len;
+    return 0;
+}
