@@ -75,6 +75,8 @@ int buf_printf(struct buf *buf, const char *fmt, ...)
 
 void buf_consume(struct buf *buf, size_t len)
 {
+    if (len == 0)
+        return; /* data may be NULL */
     memmove(buf->data, buf->data + len, buf->len - len);
     buf->len -= len;
 }
@@ -91,6 +93,7 @@ uint8_t *buf_take(struct buf *buf, size_t *ret_len)
 {
     uint8_t *data = buf->data ? buf->data : xmalloc(1);
 
+    data[buf->len] = '\0'; /* text taken whole is text still */
     *ret_len = buf->len;
     buf_init(buf, buf->max_bytes);
     return data;

@@ -37,7 +37,8 @@ void buf_consume(struct buf *buf, size_t len);
 /* The content as NUL-terminated text ("" when empty), valid until the next change. */
 const char *buf_text(struct buf *buf);
 
-/* Hands the bytes to the caller, who frees them; the buffer is empty afterwards. */
+/* Hands the bytes, and a NUL behind them, to the caller, who frees them; the buffer is empty
+ * afterwards. */
 uint8_t *buf_take(struct buf *buf, size_t *ret_len) MUST_CHECK;
 
 #endif

@@ -58,21 +58,37 @@ void clock_format_compact(int64_t wall_ms, char ret_text[CLOCK_COMPACT_LEN])
     strftime(ret_text, CLOCK_COMPACT_LEN, "%Y%m%dT%H%M%SZ", &utc);
 }
 
+/* ".123456" as 123 ms. Returns behind it, or text when no digit follows the point. */
+static const char *parse_fraction(const char *text, int64_t *ret_ms)
+{
+    const char *at = text + 1;
+    int scale = 100;
+
+    *ret_ms = 0;
+    if (*text != '.' || strspn(at, "0123456789") == 0)
+        return text;
+    for (; *at >= '0' && *at <= '9'; at++, scale /= 10)
+        *ret_ms += (*at - '0') * scale;
+    return at;
+}
+
+/* strptime() takes spaces, single digits and the 31st of February; a time that is not written back
+ * as it was read is none of ours. */
 int clock_parse_rfc3339(const char *text, int64_t *ret_wall_ms)
 {
+    char again[CLOCK_RFC3339_LEN];
     struct tm utc = {0};
     const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
-    int64_t fraction_ms = 0;
+    int64_t wall_ms, fraction_ms;
 
     if (!rest)
         return -EINVAL;
-    if (*rest == '.') {
-        int scale = 100;
-        for (rest++; *rest >= '0' && *rest <= '9'; rest++, scale /= 10)
-            fraction_ms += (*rest - '0') * scale;
-    }
-    if (strcmp(rest, "Z") != 0)
+    wall_ms = (int64_t)timegm(&utc) * 1000;
+    clock_format_rfc3339(wall_ms, again);
+    if (rest - text != 19 || memcmp(text, again, 19) != 0)
         return -EINVAL;
-    *ret_wall_ms = (int64_t)timegm(&utc) * 1000 + fraction_ms;
+    if (strcmp(parse_fraction(rest, &fraction_ms), "Z") != 0)
+        return -EINVAL;
+    *ret_wall_ms = wall_ms + fraction_ms;
     return 0;
 }

@@ -55,7 +55,8 @@ int str_to_double(const char *text, double *ret_value)
     char *end;
     double value;
 
-    if (!starts_number(text))
+    /* strtod() alone would also take hexadecimal, "nan" and "-inf" */
+    if (!starts_number(text) || text[strspn(text, "0123456789+-.eE")] != '\0')
         return -EINVAL;
     errno = 0;
     value = strtod(text, &end);

@@ -52,8 +52,8 @@ static const struct conf_field fields[] = {
     FIELD(triggers, CONF_FLAGS, .fallback = "layer", .choices = triggers, .flags = CONF_RELOAD),
     FIELD(args, CONF_STRINGS, .flags = CONF_RELOAD),
     FIELD(cameras, CONF_IDS, .fallback = "front, top", .flags = CONF_RELOAD),
-    FIELD(password, CONF_SECRET),
-    FIELD(bytes, CONF_INT),
+    FIELD(password, CONF_SECRET, .flags = 0),
+    FIELD(bytes, CONF_INT, .flags = 0),
 };
 
 static const struct conf_table group = {"unit", fields, ARRAY_LEN(fields), "a group"};
