@@ -348,7 +348,7 @@ bool json_get_int(const cJSON *json, const char *path, int64_t *ret_value)
     if (!json_get_number(json, path, &value))
         return false;
     /* written so that NaN fails it too */
-    if (!(fabs(value) <= EXACT_INT_MAX) || value != floor(value))
+    if (!(fabs(value) <= EXACT_INT_MAX) || value != (double)(int64_t)value)
         return false;
     *ret_value = (int64_t)value;
     return true;
