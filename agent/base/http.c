@@ -276,8 +276,13 @@ static int status_of(struct http_request *request)
 static size_t bytes_sent(struct http_request *request)
 {
     long request_bytes = 0;
+    curl_off_t body_bytes = 0;
 
     curl_easy_getinfo(request->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+    curl_easy_getinfo(request->easy, CURLINFO_SIZE_UPLOAD_T, &body_bytes);
+    /* libcurl counts a small body, which goes out together with the headers, in both. */
+    if (body_bytes > request_bytes)
+        request_bytes += (long)body_bytes;
     return (size_t)request_bytes;
 }
 
