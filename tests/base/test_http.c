@@ -172,6 +172,13 @@ static void server_open(struct server *server, struct loop *loop)
     watch_start(server->watch, WATCH_READ);
 }
 
+/* The only connection that is open. */
+static struct connection *server_connection(struct server *server)
+{
+    assert_false(list_empty(&server->connections));
+    return CONTAINER_OF(server->connections.next, struct connection, link);
+}
+
 static void server_close(struct server *server)
 {
     struct connection *connection;
@@ -619,7 +626,7 @@ static void tls_to_a_plain_server_is_a_protocol_error(void **state)
     snprintf(url, sizeof(url), "https://127.0.0.1:%d/", f->server.port);
     start_url(r, url, (struct http_request_config){.timeout_ms = 500});
     run_for_ms(f, 50);
-    send_text(LIST_FIRST(&f->server.connections, struct connection, link)->fd, HELLO, 20);
+    send_text(server_connection(&f->server)->fd, HELLO, 20);
     run_until_done(r);
     assert_int_equal(r->result, -EPROTO);
 }
@@ -661,10 +668,10 @@ static void stream_is_told_piece_by_piece_headers_first(void **state)
     while (r->data_calls == 0 && !f->late)
         loop_run_once(f->loop);
     assert_string_equal(r->type, "multipart/x");
-    send_text(LIST_FIRST(&f->server.connections, struct connection, link)->fd, ", two", 5);
+    send_text(server_connection(&f->server)->fd, ", two", 5);
     while (r->data_calls == 1 && !f->late)
         loop_run_once(f->loop);
-    connection_free(LIST_FIRST(&f->server.connections, struct connection, link));
+    connection_free(server_connection(&f->server));
     run_until_done(r);
     assert_int_equal(r->result, 0);
     assert_null(r->response.body);
