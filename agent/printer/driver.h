@@ -25,8 +25,8 @@ struct printer_driver {
     /* How closely to look; HOLD: as fast as is harmless, the state first. */
     void (*set_pace)(void *driver, enum printer_pace pace);
     /* Commands: carried out in order, one answer each by printer_port_command_done(). "Done" of a
-     * pause or resume means sent and accepted, not reached: the view tells that. A park is done when
-     * the head provably stands there (token). */
+     * pause or resume means sent and accepted, not reached: the view tells that. A park is done
+     * when the head provably stands there (token). */
     void (*pause)(void *driver);
     void (*resume)(void *driver);
     void (*park)(void *driver, const struct park_move *move);

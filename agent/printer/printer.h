@@ -4,8 +4,8 @@
  * printer.c turns the driver's views into events (job started, layer, job ended …) and owns the
  * hold: pause, park, and above all the release, which is a loop that ends only when the printer was
  * seen running again (or the pause is no longer ours). The rules are those of the printers page,
- * "never leave a printer paused": the intent is on disk before the pause is sent, only our own pause
- * is resumed, doubt means: leave it and say so.
+ * "never leave a printer paused": the intent is on disk before the pause is sent, only our own
+ * pause is resumed, doubt means: leave it and say so.
  *
  * Units share a printer: it is paused with the first hold and resumed when the last is released.
  * Loop thread only. */
@@ -18,16 +18,17 @@
 
 struct printer_settings {
     char *id;
-    int kind; /* index into printer_kinds */
+    int kind;  /* index into printer_kinds */
     char *url; /* http://host[:port] */
     char *password;
     int64_t poll_idle_ms;     /* between requests when nothing prints */
     int64_t poll_printing_ms; /* between requests while a job runs */
     int64_t request_timeout_ms;
-    int64_t pause_timeout_ms; /* to reach "paused"; then the frame goes without, and we keep watching */
-    int64_t max_hold_ms;      /* a hold is released by force after this */
+    int64_t
+        pause_timeout_ms; /* to reach "paused"; then the frame goes without, and we keep watching */
+    int64_t max_hold_ms;  /* a hold is released by force after this */
 };
-extern const char *const printer_kinds[]; /* "duet", NULL */
+extern const char *const printer_kinds[];     /* "duet", NULL */
 extern const struct conf_table printer_table; /* list "printers" */
 void printer_settings_check(const struct printer_settings *settings, struct conf *conf,
                             size_t index);
@@ -75,6 +76,10 @@ struct printer_view {
     double min_mm[3], max_mm[3];
     struct printer_heater heaters[PRINTER_HEATERS_MAX];
     size_t heater_count;
+
+    /* When the two parts that change fast were read; 0 = never. The state is the older of them when
+     * only the job was asked for, and the other way round. */
+    int64_t state_at_mono_us, job_at_mono_us;
 };
 
 enum printer_event_kind {
@@ -83,7 +88,7 @@ enum printer_event_kind {
     PRINTER_EVENT_LAYER,       /* a new layer began; at most once per real layer change */
     PRINTER_EVENT_JOB_PAUSED,  /* paused, and not by us: the job (M226) or a person */
     PRINTER_EVENT_JOB_ENDED,
-    PRINTER_EVENT_ATTENTION,   /* a person must look: text says why ("paused by somebody else …") */
+    PRINTER_EVENT_ATTENTION, /* a person must look: text says why ("paused by somebody else …") */
 };
 enum printer_job_end { PRINTER_JOB_DONE, PRINTER_JOB_CANCELLED, PRINTER_JOB_LOST };
 const char *printer_job_end_name(enum printer_job_end end); /* "done" "cancelled" "lost" */
@@ -108,7 +113,8 @@ struct pause_record {
 };
 typedef void (*pause_written_fn)(int result, void *user);
 struct printer_ledger {
-    /* Makes the record durable, then written comes, later; the pause is sent only after result 0. */
+    /* Makes the record durable, then written comes, later; the pause is sent only after result 0.
+     */
     void (*open)(const struct pause_record *record, pause_written_fn written, void *written_user,
                  void *user);
     /* The pause is over; lost on a crash is harmless. */
@@ -149,18 +155,20 @@ void printer_get_traffic(const struct printer *printer, struct printer_traffic *
 
 /* --- the hold --- */
 struct hold_request {
-    bool adopt_job_pause; /* trigger "pause": the job paused itself (M226), we only park and resume */
+    bool adopt_job_pause; /* trigger "pause": the job paused itself (M226), we only park and resume
+                           */
     bool move;            /* park at x_mm, y_mm */
     double x_mm, y_mm;
     double feed_mm_min;
-    int64_t settle_ms;    /* rest after the head stands */
-    int from_layer;       /* never pause below this layer */
+    int64_t settle_ms; /* rest after the head stands */
+    int from_layer;    /* never pause below this layer */
 };
 struct printer_hold;
-/* result 0: the printer is paused, parked (parked tells whether the move was proved) and has settled;
- * held_at_mono_us: a picture must be captured after this moment. Else it is not held, and the frame
- * may be taken without: -EAGAIN (must not pause now: heating, layer, message box …), -ETIMEDOUT,
- * -EHOSTUNREACH, -EPERM (paused by somebody else), -ECANCELED (job gone); err in words. */
+/* result 0: the printer is paused, parked (parked tells whether the move was proved) and has
+ * settled; held_at_mono_us: a picture must be captured after this moment. Else it is not held, and
+ * the frame may be taken without: -EAGAIN (must not pause now: heating, layer, message box …),
+ * -ETIMEDOUT, -EHOSTUNREACH, -EPERM (paused by somebody else), -ECANCELED (job gone); err in words.
+ */
 typedef void (*printer_held_fn)(int result, bool parked, int64_t held_at_mono_us,
                                 const struct error *err, void *user);
 
