@@ -16,7 +16,7 @@
 
 struct mqtt_settings {
     char *host;
-    int64_t port;
+    int64_t port;      /* 0: 1883, or 8883 with TLS */
     int protocol;      /* 0 auto (5, then 3.1.1), 1 "5", 2 "3.1.1" */
     char *user, *password;
     char *prefix;      /* of all our topics: "timelapse"; one or more levels */
@@ -45,6 +45,7 @@ struct mqtt_link { /* for the status topic */
     int protocol;         /* 5 or 4 (3.1.1), 0 = never connected */
     int64_t reconnects;   /* connections after the first */
     int64_t dropped_events;
+    int64_t dropped_messages; /* came faster than the loop took them */
     int64_t max_packet_bytes; /* the broker's limit; 0 = none */
 };
 
@@ -57,10 +58,12 @@ struct mqtt_client_config {
 
 struct mqtt_callbacks {
     void (*on_up)(void *user);   /* subscriptions are confirmed */
+    /* The link was lost, or an attempt failed for a reason not told since it was last up. */
     void (*on_down)(const struct error *why, void *user);
     /* valid during the call only */
     void (*on_message)(const struct mqtt_message *message, void *user);
-    /* A refused subscription or publish (ACL), a session taken over: said once per cause. */
+    /* A person must act: a refused login, subscription or publish (ACL), a message larger than the
+     * broker takes, a session taken over. Said once per cause. */
     void (*on_problem)(const struct error *problem, void *user);
 };
 
@@ -96,7 +99,8 @@ void mqtt_publish_reply(struct mqtt_client *client, const char *topic, const cha
 void mqtt_publish_command(struct mqtt_client *client, const char *topic, const char *payload,
                           const char *response_topic, int64_t expiry_s);
 
-/* Every retained topic published so far, for clearing what is no longer made (purge). */
+/* Clears what is no longer made (purge): the broker drops its retained value, and it is not sent on a
+ * new connection any more. The topic may be one of an earlier run. */
 void mqtt_forget_retained(struct mqtt_client *client, const char *topic);
 
 void mqtt_client_link(const struct mqtt_client *client, struct mqtt_link *ret_link);
