@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: MIT */
+/* camera: a shot is drawn, marked and compressed; faults of the picture are done to the shot, so
+ * stills and streams have them alike. A stream is a list of exchanges per view and one timer. */
+#include "tests/sim/camera.h"
+
+#include "agent/base/buf.h"
+#include "agent/base/clock.h"
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+#include "tests/sim/spoil.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <turbojpeg.h>
+
+#define BOUNDARY "lapsedsim"
+
+enum {
+    STREAMS_MAX = 32,
+    LATE_MAX = 128,
+    ENDLESS_BYTES = 32 * 1024,
+    WRONG_WIDTH = 320,
+    WRONG_HEIGHT = 240,
+    FRAME_SERIAL_MASK = 0xffffff,
+};
+
+struct shot {
+    struct blob *jpeg;
+    struct marker marker;
+    int64_t wall_us; /* of the exposure */
+    const char *spoilt;
+    int64_t late_ms;
+};
+
+struct late_part { /* waits in a slow camera */
+    int64_t due_us;
+    struct blob *part;
+    struct shot shot;
+};
+
+struct stream {
+    struct http_exchange *exchange;
+    bool endless;
+};
+
+struct view {
+    struct scene_painter *painter, *wrong_painter;
+    struct shot last;
+    struct stream streams[STREAMS_MAX];
+    int stream_count;
+    struct late_part late[LATE_MAX];
+    int late_count;
+};
+
+struct camera {
+    struct camera_config config;
+    struct faults *faults;
+    uv_timer_t timer;
+    tjhandle encoder;
+    struct view views[CAMERA_VIEWS];
+    uint32_t frame;
+};
+
+/* --- a shot --- */
+
+static struct blob *compress(struct camera *camera, const struct picture *picture)
+{
+    const unsigned char *planes[3] = {picture->y, picture->u, picture->v};
+    unsigned char *jpeg = NULL;
+    unsigned long len = 0;
+    uint8_t *copy;
+
+    if (tjCompressFromYUVPlanes(camera->encoder, planes, picture->width, NULL, picture->height,
+                                TJSAMP_420, &jpeg, &len, camera->config.quality,
+                                TJFLAG_FASTDCT) < 0)
+        abort();
+    copy = xmemdup(jpeg, len);
+    tjFree(jpeg);
+    return blob_new(copy, len);
+}
+
+static int64_t wall_now_us(void)
+{
+    struct timeval now;
+
+    gettimeofday(&now, NULL);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_usec;
+}
+
+static struct marker marker_of(struct camera *camera, const struct scene *scene, int view)
+{
+    return (struct marker){
+        .layer = (uint16_t)scene->layer,
+        .x_dmm = (int16_t)(scene->head_mm[0] * 10 + 0.5),
+        .y_dmm = (int16_t)(scene->head_mm[1] * 10 + 0.5),
+        .paused = scene->paused,
+        .standing = scene->standing,
+        .job = scene->job,
+        .view = (uint8_t)view,
+        .frame = ++camera->frame & FRAME_SERIAL_MASK,
+        .time_ms = (uint32_t)(scene->time_us / 1000),
+    };
+}
+
+static struct shot take_shot(struct camera *camera, int index, struct scene_painter *painter,
+                             const struct scene *scene, bool black)
+{
+    struct shot shot = {.marker = marker_of(camera, scene, index), .wall_us = wall_now_us()};
+    struct picture *picture = scene_paint(painter, scene);
+    size_t luma = (size_t)picture->width * (size_t)picture->height;
+
+    marker_draw(picture->y, picture->width, picture->height, picture->width, &shot.marker);
+    if (black) {
+        memset(picture->y, 4, luma);
+        memset(picture->u, 128, luma / 2);
+    }
+    shot.jpeg = compress(camera, picture);
+    return shot;
+}
+
+static struct blob *half_of(const struct blob *jpeg)
+{
+    return blob_new(xmemdup(jpeg->data, jpeg->len / 2), jpeg->len / 2);
+}
+
+static struct blob *noise_of(const struct blob *jpeg)
+{
+    uint8_t *bytes = xmemdup(jpeg->data, jpeg->len);
+
+    for (size_t i = 0; i < jpeg->len; i++)
+        bytes[i] ^= (uint8_t)(0xa5 + i * 7);
+    return blob_new(bytes, jpeg->len);
+}
+
+static struct blob *empty_blob(void)
+{
+    return blob_new(xmalloc(1), 0);
+}
+
+static void replace_jpeg(struct shot *shot, struct blob *jpeg, const char *spoilt)
+{
+    blob_unref(shot->jpeg);
+    shot->jpeg = jpeg;
+    shot->spoilt = spoilt;
+}
+
+/* Faults that leave no picture of the scene. */
+static void spoil_bytes(struct camera *camera, int64_t now_us, struct shot *shot)
+{
+    static const char page[] = "<html><body>camera is busy</body></html>";
+
+    if (faults_hit(camera->faults, FAULT_CAM_TRUNCATED, FAULT_ON_CAMERA, now_us))
+        replace_jpeg(shot, half_of(shot->jpeg), "cam_truncated");
+    if (faults_hit(camera->faults, FAULT_CAM_GARBAGE, FAULT_ON_CAMERA, now_us))
+        replace_jpeg(shot, noise_of(shot->jpeg), "cam_garbage");
+    if (faults_hit(camera->faults, FAULT_CAM_ZERO, FAULT_ON_CAMERA, now_us))
+        replace_jpeg(shot, empty_blob(), "cam_zero");
+    if (faults_hit(camera->faults, FAULT_CAM_HTML, FAULT_ON_CAMERA, now_us))
+        replace_jpeg(shot, blob_new(xmemdup(page, strlen(page)), strlen(page)), "cam_html");
+}
+
+static struct scene_painter *painter_for(struct camera *camera, int index, bool wrong_size)
+{
+    struct view *view = &camera->views[index];
+    const struct camera_config *config = &camera->config;
+
+    if (wrong_size && !view->wrong_painter)
+        view->wrong_painter =
+            scene_painter_new(index, WRONG_WIDTH, WRONG_HEIGHT, config->noise, config->seed);
+    if (!view->painter)
+        view->painter =
+            scene_painter_new(index, config->width, config->height, config->noise, config->seed);
+    return wrong_size ? view->wrong_painter : view->painter;
+}
+
+static void remember(struct view *view, const struct shot *shot)
+{
+    struct blob *old = view->last.jpeg;
+
+    view->last = *shot;
+    blob_ref(shot->jpeg);
+    blob_unref(old);
+}
+
+/* The caller unrefs shot.jpeg. */
+static struct shot shoot(struct camera *camera, int index, int64_t *ret_now_us)
+{
+    struct view *view = &camera->views[index];
+    struct scene scene;
+    struct shot shot;
+    const struct fault *slow;
+    bool frozen, wrong_size, black;
+
+    camera->config.look(&scene, camera->config.user);
+    *ret_now_us = scene.time_us;
+    frozen = faults_hit(camera->faults, FAULT_CAM_FROZEN, FAULT_ON_CAMERA, scene.time_us);
+    wrong_size = faults_hit(camera->faults, FAULT_CAM_WRONG_SIZE, FAULT_ON_CAMERA, scene.time_us);
+    black = faults_hit(camera->faults, FAULT_CAM_BLACK, FAULT_ON_CAMERA, scene.time_us);
+    slow = faults_hit(camera->faults, FAULT_CAM_SLOW, FAULT_ON_CAMERA, scene.time_us);
+    if (frozen && view->last.jpeg) {
+        shot = view->last;
+        blob_ref(shot.jpeg);
+        shot.spoilt = "cam_frozen";
+    } else {
+        shot = take_shot(camera, index, painter_for(camera, index, wrong_size), &scene, black);
+        shot.spoilt = wrong_size ? "cam_wrong_size" : black ? "cam_black" : NULL;
+        remember(view, &shot);
+    }
+    shot.late_ms = slow ? slow->ms : 0;
+    spoil_bytes(camera, scene.time_us, &shot);
+    return shot;
+}
+
+static void served(struct camera *camera, const struct shot *shot, bool stream)
+{
+    camera->config.on_served(&shot->marker, stream, shot->spoilt, shot->jpeg->len,
+                             camera->config.user);
+}
+
+/* --- stills --- */
+
+static void answer_still(struct camera *camera, int index, struct http_exchange *exchange)
+{
+    int64_t now_us;
+    struct shot shot = shoot(camera, index, &now_us);
+    CLEANUP(free_p)
+    char *headers = xasprintf("X-Timestamp: %lld.%06lld\r\n", (long long)(shot.wall_us / 1000000),
+                              (long long)(shot.wall_us % 1000000));
+    const struct http_answer answer = {
+        .status = 200,
+        .content_type = str_equal(shot.spoilt, "cam_html") ? "text/html" : "image/jpeg",
+        .headers = headers,
+        .body = shot.jpeg->data,
+        .body_len = shot.jpeg->len,
+        .delay_ms = shot.late_ms,
+    };
+
+    served(camera, &shot, false);
+    spoil_and_answer(camera->faults, FAULT_ON_CAMERA, now_us, exchange, &answer);
+    blob_unref(shot.jpeg);
+}
+
+/* --- streams --- */
+
+static struct blob *part_of(const struct shot *shot)
+{
+    struct buf part = BUF_INIT(SIZE_MAX / 2);
+    uint8_t *data;
+    size_t len;
+
+    (void)!buf_printf(&part,
+                      "Content-Type: image/jpeg\r\nContent-Length: %zu\r\n"
+                      "X-Timestamp: %lld.%06lld\r\n\r\n",
+                      shot->jpeg->len, (long long)(shot->wall_us / 1000000),
+                      (long long)(shot->wall_us % 1000000));
+    (void)!buf_append(&part, shot->jpeg->data, shot->jpeg->len);
+    (void)!buf_printf(&part, "\r\n--" BOUNDARY "\r\n");
+    data = buf_take(&part, &len);
+    return blob_new(data, len);
+}
+
+static void push_part(struct camera *camera, struct view *view, struct blob *part,
+                      const struct shot *shot)
+{
+    for (int i = 0; i < view->stream_count; i++) {
+        if (!view->streams[i].endless && http_exchange_push(view->streams[i].exchange, part))
+            served(camera, shot, true);
+    }
+}
+
+static void push_late(struct camera *camera, struct view *view, int64_t now_us)
+{
+    while (view->late_count > 0 && view->late[0].due_us <= now_us) {
+        struct late_part late = view->late[0];
+
+        view->late_count--;
+        memmove(view->late, view->late + 1, sizeof(late) * (size_t)view->late_count);
+        push_part(camera, view, late.part, &late.shot);
+        blob_unref(late.part);
+        blob_unref(late.shot.jpeg);
+    }
+}
+
+/* Takes part and the shot's jpeg. */
+static void push_or_delay(struct camera *camera, struct view *view, int64_t now_us,
+                          struct blob *part, struct shot shot)
+{
+    if (shot.late_ms > 0 && view->late_count < LATE_MAX) {
+        view->late[view->late_count++] =
+            (struct late_part){.due_us = now_us + shot.late_ms * 1000, .part = part, .shot = shot};
+        return;
+    }
+    push_part(camera, view, part, &shot);
+    blob_unref(part);
+    blob_unref(shot.jpeg);
+}
+
+static void push_endless(struct view *view)
+{
+    struct blob *bytes = blob_new(xcalloc(1, ENDLESS_BYTES), ENDLESS_BYTES);
+
+    for (int i = 0; i < view->stream_count; i++) {
+        if (view->streams[i].endless)
+            (void)http_exchange_push(view->streams[i].exchange, bytes);
+    }
+    blob_unref(bytes);
+}
+
+static void end_streams(struct view *view)
+{
+    while (view->stream_count > 0)
+        http_exchange_end(view->streams[--view->stream_count].exchange);
+}
+
+static bool hangs(struct camera *camera, int64_t now_us)
+{
+    return faults_hit(camera->faults, FAULT_CAM_HANG, FAULT_ON_CAMERA, now_us) ||
+           faults_hit(camera->faults, FAULT_HANG, FAULT_ON_CAMERA, now_us);
+}
+
+static void tick_view(struct camera *camera, int index)
+{
+    struct view *view = &camera->views[index];
+    struct scene scene;
+    struct shot shot;
+    int64_t now_us;
+
+    if (view->stream_count == 0)
+        return;
+    camera->config.look(&scene, camera->config.user);
+    if (faults_hit(camera->faults, FAULT_DROP, FAULT_ON_CAMERA, scene.time_us)) {
+        end_streams(view);
+        return;
+    }
+    push_endless(view);
+    push_late(camera, view, scene.time_us);
+    if (hangs(camera, scene.time_us))
+        return;
+    shot = shoot(camera, index, &now_us);
+    push_or_delay(camera, view, now_us, part_of(&shot), shot);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct camera *camera = timer->data;
+    int streams = 0;
+
+    for (int i = 0; i < CAMERA_VIEWS; i++) {
+        tick_view(camera, i);
+        streams += camera->views[i].stream_count;
+    }
+    if (streams == 0)
+        uv_timer_stop(timer);
+}
+
+static void on_gone(struct http_exchange *exchange, void *user)
+{
+    struct view *view = user;
+
+    for (int i = 0; i < view->stream_count; i++) {
+        if (view->streams[i].exchange == exchange)
+            view->streams[i--] = view->streams[--view->stream_count];
+    }
+}
+
+static void push_text(struct http_exchange *exchange, const char *text)
+{
+    struct blob *blob = blob_new(xmemdup(text, strlen(text)), strlen(text));
+
+    (void)http_exchange_push(exchange, blob);
+    blob_unref(blob);
+}
+
+static void start_stream(struct camera *camera, int index, struct http_exchange *exchange,
+                         bool still, bool endless)
+{
+    struct view *view = &camera->views[index];
+    uint64_t period_ms = 1000 / (uint64_t)camera->config.fps;
+
+    if (view->stream_count == STREAMS_MAX) {
+        http_exchange_answer(exchange, &(struct http_answer){.status = 503});
+        return;
+    }
+    view->streams[view->stream_count++] = (struct stream){.exchange = exchange, .endless = endless};
+    http_exchange_stream(exchange,
+                         still ? "image/jpeg" : "multipart/x-mixed-replace; boundary=" BOUNDARY,
+                         on_gone, view);
+    if (!still)
+        push_text(exchange, "--" BOUNDARY "\r\n");
+    if (endless && !still)
+        push_text(exchange, "Content-Type: image/jpeg\r\n\r\n");
+    if (!uv_is_active((uv_handle_t *)&camera->timer))
+        uv_timer_start(&camera->timer, on_tick, 0, period_ms);
+}
+
+/* --- requests --- */
+
+static const struct route {
+    const char *path;
+    int view;
+    bool stream;
+} routes[] = {
+    {"/camera.jpg", 0, false},
+    {"/camera2.jpg", 1, false},
+    {"/stream", 0, true},
+    {"/stream2", 1, true},
+};
+
+static const struct route *find_route(const char *path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        if (str_equal(routes[i].path, path))
+            return &routes[i];
+    }
+    return NULL;
+}
+
+bool camera_wants(const struct http_request *request)
+{
+    return find_route(request->path) != NULL;
+}
+
+/* A stream that some general fault keeps from starting is answered like a still without a body. */
+static bool spoil_stream_start(struct camera *camera, int64_t now_us,
+                               struct http_exchange *exchange)
+{
+    static const enum fault_kind kinds[] = {FAULT_DROP, FAULT_HANG,    FAULT_503, FAULT_401,
+                                            FAULT_HTML, FAULT_GARBAGE, FAULT_CUT, FAULT_DRIP};
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        const struct fault *fault = &camera->faults->slots[kinds[i]];
+
+        if (!fault->active || !(fault->scope & FAULT_ON_CAMERA) || now_us >= fault->until_us ||
+            fault->count == 0)
+            continue;
+        spoil_and_answer(camera->faults, FAULT_ON_CAMERA, now_us, exchange,
+                         &(struct http_answer){.status = 200, .content_type = "image/jpeg"});
+        return true;
+    }
+    return false;
+}
+
+void camera_handle(struct camera *camera, struct http_exchange *exchange,
+                   const struct http_request *request)
+{
+    const struct route *route = find_route(request->path);
+    struct scene scene;
+
+    camera->config.look(&scene, camera->config.user);
+    if (faults_hit(camera->faults, FAULT_CAM_404, FAULT_ON_CAMERA, scene.time_us))
+        http_exchange_answer(exchange, &(struct http_answer){.status = 404});
+    else if (faults_hit(camera->faults, FAULT_CAM_ENDLESS, FAULT_ON_CAMERA, scene.time_us))
+        start_stream(camera, route->view, exchange, !route->stream, true);
+    else if (route->stream) {
+        if (!spoil_stream_start(camera, scene.time_us, exchange))
+            start_stream(camera, route->view, exchange, false, false);
+    } else if (!hangs(camera, scene.time_us)) {
+        answer_still(camera, route->view, exchange);
+    }
+}
+
+/* --- life --- */
+
+struct camera *camera_new(uv_loop_t *loop, const struct camera_config *config,
+                          struct faults *faults)
+{
+    struct camera *camera = xcalloc(1, sizeof(*camera));
+
+    camera->config = *config;
+    camera->faults = faults;
+    camera->encoder = tjInitCompress();
+    uv_timer_init(loop, &camera->timer);
+    camera->timer.data = camera;
+    return camera;
+}
+
+static void free_view(struct view *view)
+{
+    for (int i = 0; i < view->late_count; i++) {
+        blob_unref(view->late[i].part);
+        blob_unref(view->late[i].shot.jpeg);
+    }
+    blob_unref(view->last.jpeg);
+    scene_painter_free(view->painter);
+    scene_painter_free(view->wrong_painter);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct camera *camera = handle->data;
+
+    for (int i = 0; i < CAMERA_VIEWS; i++)
+        free_view(&camera->views[i]);
+    tjDestroy(camera->encoder);
+    free(camera);
+}
+
+void camera_close(struct camera *camera)
+{
+    if (!camera)
+        return;
+    for (int i = 0; i < CAMERA_VIEWS; i++)
+        end_streams(&camera->views[i]);
+    uv_close((uv_handle_t *)&camera->timer, on_closed);
+}
