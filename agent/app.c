@@ -1,0 +1,666 @@
+/* SPDX-License-Identifier: MIT */
+/* app: start order is the order of the functions below; stop is the reverse. To know who hears of an
+ * event, read the on_… functions: there is no event bus. */
+#include "agent/app.h"
+
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+#include "agent/commands.h"
+#include "agent/images.h"
+#include "agent/publish.h"
+#include "agent/status.h"
+#include "capture/jpeg.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    STATUS_PERIOD_MS = 300 * 1000,
+    ACTIVE_GAP_MS = 1000, /* between two documents while something goes on */
+    IDLE_GAP_MS = 10000,
+    STOP_RELEASE_MS = 20000, /* a printer we hold may take this long to go on when we stop */
+};
+
+struct app {
+    struct config *config;
+    struct loop *loop;
+    struct http *http;
+    struct journal *journal;
+    struct printer_ledger ledger;
+    struct frame_store *store;
+    struct encode_queue *encoders;
+    struct mqtt_client *mqtt;
+    struct publisher *publisher;
+    struct images *images;
+    struct printer **printers;
+    struct camera **cameras;
+    struct unit **units; /* NULL slots while they are made */
+    struct commands *commands;
+    struct timer *status_timer;
+    struct signal_watch *signals[2];
+
+    int64_t started_at;
+    struct error problem; /* of the broker connection */
+    int64_t problem_since;
+    bool cleared_stale;
+    bool stopping;
+    size_t printers_stopping;
+};
+
+/* --- what is published --- */
+
+static struct printer *find_printer(const struct app *app, const char *id)
+{
+    for (size_t i = 0; id && i < app->config->printer_count; i++)
+        if (str_equal(app->config->printers[i].id, id))
+            return app->printers[i];
+    return NULL;
+}
+
+static struct camera *find_camera(const struct app *app, const char *id)
+{
+    for (size_t i = 0; i < app->config->camera_count; i++)
+        if (str_equal(app->config->cameras[i].id, id))
+            return app->cameras[i];
+    return NULL;
+}
+
+static struct unit *find_unit(const struct app *app, const char *id)
+{
+    for (size_t i = 0; i < app->config->unit_count; i++)
+        if (str_equal(app->config->units[i].id, id))
+            return app->units[i];
+    return NULL;
+}
+
+static struct status_agent look_at_agent(const struct app *app, struct mqtt_link *link)
+{
+    struct status_agent look = {
+        .config = app->config,
+        .started_at = app->started_at,
+        .loop_lag_ms = loop_worst_lag_ms(app->loop),
+        .disk_free_bytes = -1,
+        .refused_commands = commands_refused(app->commands),
+        .link = link,
+        .error = &app->problem,
+        .error_since = app->problem_since,
+    };
+    struct error err;
+
+    mqtt_client_link(app->mqtt, link);
+    encode_queue_counts(app->encoders, &look.jobs_running, &look.jobs_queued);
+    look.ffmpeg_missing = encode_queue_ffmpeg(app->encoders, &err) == NULL;
+    if (frame_store_free_bytes(app->store, &look.disk_free_bytes, &err) < 0)
+        look.disk_free_bytes = -1;
+    return look;
+}
+
+static cJSON *build_document(enum topic_kind kind, const char *id, void *user)
+{
+    struct app *app = user;
+    struct mqtt_link link;
+    struct status_agent look;
+
+    if (app->stopping && (kind == TOPIC_UNIT_STATUS || kind == TOPIC_JOBS))
+        return NULL; /* the units are gone */
+    switch (kind) {
+    case TOPIC_UNIT_STATUS:
+        return status_unit(find_unit(app, id));
+    case TOPIC_PRINTER_STATUS:
+        return status_printer(find_printer(app, id));
+    case TOPIC_CAMERA_STATUS:
+        return status_camera(find_camera(app, id));
+    case TOPIC_JOBS:
+        return status_jobs(app->units, app->config->unit_count);
+    case TOPIC_INFO:
+        look = look_at_agent(app, &link);
+        return status_info(&look);
+    case TOPIC_STATUS:
+        look = look_at_agent(app, &link);
+        return status_agent(&look);
+    default:
+        return NULL;
+    }
+}
+
+/* --- printers --- */
+
+static void publish_printer(struct app *app, struct printer *printer)
+{
+    const struct printer_view *view = printer_get_view(printer);
+    bool active = view->state != PRINTER_IDLE && view->state != PRINTER_FINISHED &&
+                  view->state != PRINTER_OFFLINE;
+
+    publish_text(app->publisher, TOPIC_PRINTER_AVAILABILITY, printer_id(printer),
+                 view->state == PRINTER_OFFLINE ? "offline" : "online");
+    publish_text(app->publisher, TOPIC_PRINTER_STATE, printer_id(printer),
+                 printer_state_name(view->state));
+    publish_touch(app->publisher, TOPIC_PRINTER_STATUS, printer_id(printer),
+                  active ? ACTIVE_GAP_MS : IDLE_GAP_MS);
+}
+
+static void on_attention(struct app *app, struct printer *printer, const char *text)
+{
+    cJSON *data = json_object();
+
+    log_error("printer.attention", "printer=%s message=\"%s\"", printer_id(printer), text);
+    json_add_string(data, "printer", printer_id(printer));
+    json_add_string(data, "message", text);
+    publish_event(app->publisher, NULL, "printer_attention", data);
+    json_free(data);
+}
+
+static void on_printer_event(struct printer *printer, const struct printer_event *event, void *user)
+{
+    struct app *app = user;
+
+    if (event->kind == PRINTER_EVENT_ATTENTION)
+        on_attention(app, printer, event->text);
+    for (size_t i = 0; i < app->config->unit_count; i++)
+        if (app->units[i] && unit_printer(app->units[i]) == printer)
+            unit_on_printer(app->units[i], event);
+    publish_printer(app, printer);
+}
+
+struct ledger_write {
+    pause_written_fn written;
+    void *user;
+};
+
+static void on_pause_journaled(int result, const struct error *err, void *user)
+{
+    struct ledger_write *write = user;
+
+    if (result < 0)
+        log_error("journal.failed", "error=\"%s\"", err->text);
+    write->written(result, write->user);
+    free(write);
+}
+
+static void ledger_open(const struct pause_record *record, pause_written_fn written,
+                        void *written_user, void *user)
+{
+    struct ledger_write *write = xmalloc(sizeof(*write));
+
+    *write = (struct ledger_write){.written = written, .user = written_user};
+    journal_open_pause(user, record, on_pause_journaled, write);
+}
+
+static void ledger_close(const char *printer, void *user)
+{
+    journal_close_pause(user, printer);
+}
+
+static struct printer_ledger ledger_of(struct journal *journal)
+{
+    return (struct printer_ledger){
+        .open = ledger_open, .close = ledger_close, .user = journal};
+}
+
+static void make_printers(struct app *app)
+{
+    app->ledger = ledger_of(app->journal);
+    app->printers = xcalloc(app->config->printer_count, sizeof(struct printer *));
+    for (size_t i = 0; i < app->config->printer_count; i++) {
+        const struct printer_settings *settings = &app->config->printers[i];
+        struct pause_record pause;
+        struct error err = {0};
+        int rc = journal_get_pause(app->journal, settings->id, &pause, &err);
+
+        if (rc == 0)
+            log_warn("printer.pause_found", "printer=%s job=\"%s\"", settings->id, pause.job_file);
+        app->printers[i] = printer_new(app->loop, app->http, settings, &app->ledger,
+                                       rc == 0 ? &pause : NULL, on_printer_event, app);
+    }
+}
+
+/* --- cameras --- */
+
+static void on_camera_status(struct camera *camera, void *user)
+{
+    struct app *app = user;
+
+    publish_touch(app->publisher, TOPIC_CAMERA_STATUS, camera_id(camera), ACTIVE_GAP_MS);
+}
+
+static void make_cameras(struct app *app)
+{
+    app->cameras = xcalloc(app->config->camera_count, sizeof(struct camera *));
+    for (size_t i = 0; i < app->config->camera_count; i++)
+        app->cameras[i] = camera_new(app->loop, app->http, &app->config->cameras[i],
+                                     on_camera_status, app);
+}
+
+static void on_image(const struct unit_picture *picture, const char *unit, const uint8_t *jpeg,
+                     size_t len, void *user)
+{
+    struct app *app = user;
+    cJSON *meta = json_object();
+    struct jpeg_info info = {0};
+    struct error err;
+
+    if (jpeg_check(jpeg, len, &info, &err) < 0)
+        info = (struct jpeg_info){0};
+    json_add_string(meta, "unit", unit);
+    json_add_string(meta, "session", picture->session);
+    if (picture->seq > 0)
+        json_add_int(meta, "frame", picture->seq);
+    else
+        json_add_null(meta, "frame");
+    if (picture->layer >= 0)
+        json_add_int(meta, "layer", picture->layer);
+    else
+        json_add_null(meta, "layer");
+    json_add_int(meta, "width", info.width);
+    json_add_int(meta, "height", info.height);
+    json_add_int(meta, "bytes", (int64_t)len);
+    json_add_null(meta, "url");
+    publish_picture(app->publisher, picture->camera, jpeg, len);
+    publish_document(app->publisher, TOPIC_IMAGE_META, picture->camera, picture->captured_at, meta);
+    json_free(meta);
+}
+
+static void show_picture(struct app *app, const char *unit, const struct unit_picture *picture)
+{
+    images_show(app->images, unit, picture);
+    publish_touch(app->publisher, TOPIC_CAMERA_STATUS, picture->camera, IDLE_GAP_MS);
+}
+
+/* --- units --- */
+
+static void on_unit_event(struct unit *unit, const char *type, const cJSON *data, void *user)
+{
+    struct app *app = user;
+
+    publish_event(app->publisher, unit_id(unit), type, data);
+}
+
+static void on_unit_changed(struct unit *unit, bool state, void *user)
+{
+    struct app *app = user;
+
+    if (state)
+        publish_text(app->publisher, TOPIC_UNIT_STATE, unit_id(unit),
+                     session_state_name(unit_state(unit)));
+    publish_touch(app->publisher, TOPIC_UNIT_STATUS, unit_id(unit), ACTIVE_GAP_MS);
+    publish_touch(app->publisher, TOPIC_JOBS, NULL, ACTIVE_GAP_MS);
+}
+
+static void on_unit_picture(struct unit *unit, const struct unit_picture *picture, void *user)
+{
+    show_picture(user, unit_id(unit), picture);
+}
+
+static void on_unit_video(struct unit *unit, const cJSON *data, void *user)
+{
+    struct app *app = user;
+
+    publish_document(app->publisher, TOPIC_UNIT_VIDEO, unit_id(unit), 0, data);
+}
+
+static struct unit *make_unit(struct app *app, struct unit_settings *settings)
+{
+    static const struct unit_callbacks callbacks = {
+        .on_event = on_unit_event,
+        .on_changed = on_unit_changed,
+        .on_picture = on_unit_picture,
+        .on_video = on_unit_video,
+    };
+    struct camera **cameras = xcalloc(settings->cameras.count, sizeof(struct camera *));
+    struct unit_config config = {
+        .services = {.loop = app->loop,
+                     .journal = app->journal,
+                     .store = app->store,
+                     .encoders = app->encoders},
+        .config = app->config,
+        .settings = settings,
+        .printer = find_printer(app, settings->printer),
+        .cameras = cameras,
+    };
+    struct unit *unit;
+
+    for (size_t i = 0; i < settings->cameras.count; i++)
+        cameras[i] = find_camera(app, settings->cameras.items[i]);
+    unit = unit_new(&config, &callbacks, app);
+    free(cameras);
+    return unit;
+}
+
+static void make_units(struct app *app)
+{
+    app->units = xcalloc(app->config->unit_count, sizeof(struct unit *));
+    for (size_t i = 0; i < app->config->unit_count; i++) {
+        struct unit *unit = make_unit(app, &app->config->units[i]);
+
+        app->units[i] = unit;
+        publish_text(app->publisher, TOPIC_UNIT_AVAILABILITY, unit_id(unit), "online");
+        publish_text(app->publisher, TOPIC_UNIT_STATE, unit_id(unit),
+                     session_state_name(unit_state(unit)));
+    }
+}
+
+/* --- the broker --- */
+
+static bool keep_topic(enum topic_kind kind, const char *id, void *user)
+{
+    struct app *app = user;
+
+    switch (kind) {
+    case TOPIC_PRINTER_AVAILABILITY:
+    case TOPIC_PRINTER_STATE:
+    case TOPIC_PRINTER_STATUS:
+        return find_printer(app, id) != NULL;
+    case TOPIC_CAMERA_STATUS:
+    case TOPIC_IMAGE:
+    case TOPIC_IMAGE_META:
+        return find_camera(app, id) != NULL;
+    case TOPIC_UNIT_AVAILABILITY:
+    case TOPIC_UNIT_STATE:
+    case TOPIC_UNIT_STATUS:
+    case TOPIC_UNIT_VIDEO:
+        return find_unit(app, id) != NULL;
+    default:
+        return true;
+    }
+}
+
+static void on_mqtt_up(void *user)
+{
+    struct app *app = user;
+
+    log_info("mqtt.up", "host=%s port=%lld", app->config->mqtt.host,
+             (long long)app->config->mqtt.port);
+    error_clear(&app->problem);
+    publish_touch(app->publisher, TOPIC_STATUS, NULL, ACTIVE_GAP_MS);
+    if (!app->cleared_stale)
+        publish_clear_stale(app->publisher, keep_topic, app);
+    app->cleared_stale = true;
+}
+
+static void note_problem(struct app *app, const struct error *problem)
+{
+    if (app->problem.code == 0)
+        app->problem_since = clock_wall_ms();
+    app->problem = *problem;
+    publish_touch(app->publisher, TOPIC_STATUS, NULL, ACTIVE_GAP_MS);
+}
+
+static void on_mqtt_down(const struct error *why, void *user)
+{
+    struct app *app = user;
+
+    log_warn("mqtt.down", "host=%s port=%lld error=\"%s\"", app->config->mqtt.host,
+             (long long)app->config->mqtt.port, why->text);
+    note_problem(app, why);
+}
+
+static void on_mqtt_problem(const struct error *problem, void *user)
+{
+    log_error("mqtt.problem", "error=\"%s\"", problem->text);
+    note_problem(user, problem);
+}
+
+static void on_mqtt_message(const struct mqtt_message *message, void *user)
+{
+    struct app *app = user;
+
+    if (commands_on_message(app->commands, message))
+        return;
+    for (size_t i = 0; i < app->config->unit_count; i++)
+        if (!message->retained &&
+            str_equal(app->config->units[i].trigger_topic, message->topic))
+            unit_on_message(app->units[i], (const char *)message->payload, message->len,
+                            clock_mono_us());
+}
+
+static void subscribe_triggers(struct app *app)
+{
+    for (size_t i = 0; i < app->config->unit_count; i++)
+        if (app->config->units[i].trigger & UNIT_TRIGGER_MQTT)
+            mqtt_subscribe(app->mqtt, app->config->units[i].trigger_topic, false);
+}
+
+static void make_mqtt(struct app *app)
+{
+    static const struct mqtt_callbacks callbacks = {
+        .on_up = on_mqtt_up,
+        .on_down = on_mqtt_down,
+        .on_message = on_mqtt_message,
+        .on_problem = on_mqtt_problem,
+    };
+    const struct config *config = app->config;
+    CLEANUP(free_p) char *client_id = xasprintf("lapsed-%s", config->agent.id);
+    CLEANUP(free_p) char *availability =
+        topic_build(config->mqtt.prefix, config->agent.id, TOPIC_AVAILABILITY, NULL);
+    struct mqtt_client_config client = {
+        .settings = &config->mqtt,
+        .client_id = client_id,
+        .availability_topic = availability,
+        .session_expiry_s = 60,
+    };
+    struct publisher_config publisher = {
+        .loop = app->loop,
+        .journal = app->journal,
+        .prefix = config->mqtt.prefix,
+        .agent = config->agent.id,
+    };
+
+    app->mqtt = mqtt_client_new(app->loop, &client, &callbacks, app);
+    publisher.mqtt = app->mqtt;
+    app->publisher = publisher_new(&publisher, build_document, app);
+    app->images = images_new(app->loop, on_image, app);
+}
+
+/* --- commands to the agent --- */
+
+static void stop(struct app *app);
+
+static void on_shutdown(void *user)
+{
+    stop(user);
+}
+
+static size_t on_purge(void *user)
+{
+    struct app *app = user;
+
+    return publish_purge(app->publisher);
+}
+
+static void on_camera_picture(const char *camera, struct picture *picture, void *user)
+{
+    struct app *app = user;
+
+    show_picture(app, NULL,
+                 &(struct unit_picture){
+                     .camera = camera,
+                     .layer = -1,
+                     .captured_at = clock_wall_of_mono_ms(picture->captured_at_mono_us / 1000),
+                     .picture = picture,
+                 });
+}
+
+static void make_commands(struct app *app)
+{
+    static const struct commands_callbacks callbacks = {
+        .on_shutdown = on_shutdown,
+        .on_purge = on_purge,
+        .on_camera_picture = on_camera_picture,
+    };
+    struct commands_config config = {
+        .mqtt = app->mqtt,
+        .journal = app->journal,
+        .prefix = app->config->mqtt.prefix,
+        .agent = app->config->agent.id,
+        .units = app->units,
+        .unit_count = app->config->unit_count,
+        .cameras = app->cameras,
+        .camera_count = app->config->camera_count,
+    };
+
+    app->commands = commands_new(&config, &callbacks, app);
+    commands_subscribe(app->commands);
+    subscribe_triggers(app);
+}
+
+/* --- birth --- */
+
+static void on_status_timer(void *user)
+{
+    struct app *app = user;
+
+    publish_touch(app->publisher, TOPIC_STATUS, NULL, ACTIVE_GAP_MS);
+}
+
+static void publish_everything(struct app *app)
+{
+    publish_touch(app->publisher, TOPIC_INFO, NULL, 0);
+    publish_touch(app->publisher, TOPIC_STATUS, NULL, 0);
+    publish_touch(app->publisher, TOPIC_JOBS, NULL, 0);
+    for (size_t i = 0; i < app->config->unit_count; i++)
+        publish_touch(app->publisher, TOPIC_UNIT_STATUS, app->config->units[i].id, 0);
+    for (size_t i = 0; i < app->config->camera_count; i++)
+        publish_touch(app->publisher, TOPIC_CAMERA_STATUS, app->config->cameras[i].id, 0);
+    for (size_t i = 0; i < app->config->printer_count; i++)
+        publish_printer(app, app->printers[i]);
+    publish_flush(app->publisher);
+}
+
+static int open_storage(struct app *app, struct error *err)
+{
+    const struct agent_settings *agent = &app->config->agent;
+    struct frame_store_config store = {
+        .root_dir = agent->media_dir,
+        .reserve_bytes = (int64_t)(agent->reserve_mb * 1e6),
+    };
+    bool damaged = false;
+    int rc = journal_open(app->loop, agent->data_dir, &app->journal, &damaged, err);
+
+    if (rc < 0)
+        return rc;
+    if (damaged)
+        log_error("journal.damaged", "message=\"the journal was damaged and set aside; frames and "
+                                     "videos on disk are untouched\"");
+    return frame_store_open(app->loop, &store, &app->store, err);
+}
+
+int app_new(struct config *config, struct app **ret_app, struct error *err)
+{
+    struct app *app = xcalloc(1, sizeof(*app));
+    int rc;
+
+    app->config = config;
+    app->started_at = clock_wall_ms();
+    rc = loop_new(&app->loop, err);
+    if (rc == 0)
+        rc = open_storage(app, err);
+    if (rc < 0) {
+        app_free(app);
+        return rc;
+    }
+    app->http = http_new(app->loop);
+    app->encoders = encode_queue_new(app->loop, &config->encode);
+    make_mqtt(app);
+    make_printers(app);
+    make_cameras(app);
+    make_units(app);
+    make_commands(app);
+    app->status_timer = timer_new(app->loop, on_status_timer, app);
+    *ret_app = app;
+    return 0;
+}
+
+/* --- stopping --- */
+
+static void on_mqtt_stopped(void *user)
+{
+    struct app *app = user;
+
+    loop_stop(app->loop);
+}
+
+static void on_printer_stopped(void *user)
+{
+    struct app *app = user;
+
+    if (--app->printers_stopping > 0)
+        return;
+    publish_flush(app->publisher);
+    mqtt_client_stop(app->mqtt, on_mqtt_stopped, app);
+}
+
+static void free_units(struct app *app)
+{
+    for (size_t i = 0; app->units && i < app->config->unit_count; i++)
+        unit_free(TAKE(app->units[i]));
+}
+
+/* Frames end first, so that printers are let go; then each printer must be seen running; then the
+ * broker hears the last words. */
+static void stop(struct app *app)
+{
+    if (app->stopping)
+        return;
+    app->stopping = true;
+    log_info("agent.stopping", "%s", "");
+    publish_event(app->publisher, NULL, "stopping", NULL);
+    free_units(app);
+    commands_stop(app->commands);
+    app->printers_stopping = app->config->printer_count + 1;
+    for (size_t i = 0; i < app->config->printer_count; i++)
+        printer_stop(app->printers[i], STOP_RELEASE_MS, on_printer_stopped, app);
+    on_printer_stopped(app);
+}
+
+static void on_signal(int signum, void *user)
+{
+    (void)signum;
+    stop(user);
+}
+
+void app_run(struct app *app)
+{
+    static const int signals[] = {SIGTERM, SIGINT};
+    struct error err = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+        app->signals[i] = signal_watch_new(app->loop, signals[i], on_signal, app);
+    log_info("agent.started", "agent=%s version=%s units=%zu", app->config->agent.id,
+             LAPSED_VERSION, app->config->unit_count);
+    publish_everything(app);
+    timer_start_repeat(app->status_timer, STATUS_PERIOD_MS);
+    if (mqtt_client_start(app->mqtt, &err) < 0)
+        log_error("mqtt.failed", "error=\"%s\"", err.text);
+    loop_run(app->loop);
+}
+
+void app_free(struct app *app)
+{
+    if (!app)
+        return;
+    free_units(app);
+    for (size_t i = 0; i < ARRAY_LEN(app->signals); i++)
+        signal_watch_free(app->signals[i]);
+    timer_free(app->status_timer);
+    commands_free(app->commands);
+    for (size_t i = 0; app->cameras && i < app->config->camera_count; i++)
+        camera_free(app->cameras[i]);
+    for (size_t i = 0; app->printers && i < app->config->printer_count; i++)
+        printer_free(app->printers[i]);
+    images_free(app->images);
+    publisher_free(app->publisher);
+    mqtt_client_free(app->mqtt);
+    encode_queue_free(app->encoders);
+    http_free(app->http);
+    frame_store_free(app->store);
+    journal_close(app->journal);
+    loop_free(app->loop);
+    free(app->units);
+    free(app->cameras);
+    free(app->printers);
+    free(app);
+}

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: MIT */
+/* commands: every command becomes a struct command that lives until its final acknowledgement; there
+ * is exactly one place that sends it, finish_command(). */
+#include "agent/commands.h"
+
+#include "agent/base/clock.h"
+#include "agent/base/list.h"
+#include "agent/base/log.h"
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+#include "agent/verbs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RECENT_MAX = 512,
+    RECENT_MAX_AGE_MS = 15 * 60 * 1000,
+    BURST = 10,
+    REFILL_MS = 500, /* one command each */
+    PENDING_MAX = 16,
+};
+
+/* A command that was answered: the same id gets the same answer. */
+struct recent {
+    struct list link;
+    char id[ENVELOPE_ID_MAX + 1];
+    uint64_t hash; /* of topic and payload */
+    int64_t at;    /* wall ms */
+    char *ack;     /* NULL: not answered yet */
+};
+
+struct command {
+    struct list link;
+    struct commands *commands;
+    struct topic_target target;
+    struct envelope envelope;
+    enum verb_id verb; /* VERB_COUNT: a setting */
+    uint64_t hash;
+    char *response_topic;
+    uint8_t *correlation;
+    size_t correlation_len;
+    struct shot *shot; /* camera snapshot under way */
+    int64_t asked_at_mono_us;
+};
+
+struct commands {
+    struct commands_config config;
+    struct commands_callbacks callbacks;
+    void *user;
+    struct list pending;
+    size_t pending_count;
+    struct list recent; /* oldest first */
+    size_t recent_count;
+    double tokens;
+    int64_t refilled_at_ms;
+    int64_t refused;
+    int64_t floods; /* refused for their rate */
+    bool stopped;
+};
+
+/* --- recent commands --- */
+
+static uint64_t fnv1a(uint64_t hash, const void *data, size_t len)
+{
+    const uint8_t *bytes = data;
+
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+static uint64_t hash_of(const struct mqtt_message *message)
+{
+    uint64_t hash = fnv1a(0xcbf29ce484222325u, message->topic, strlen(message->topic) + 1);
+
+    return fnv1a(hash, message->payload, message->len);
+}
+
+static void recent_free(struct commands *commands, struct recent *recent)
+{
+    list_remove(&recent->link);
+    commands->recent_count--;
+    free(recent->ack);
+    free(recent);
+}
+
+static void forget_old(struct commands *commands)
+{
+    int64_t oldest = clock_wall_ms() - RECENT_MAX_AGE_MS;
+    struct recent *recent;
+
+    LIST_FOR_EACH(&commands->recent, recent, struct recent, link)
+    {
+        if (commands->recent_count <= RECENT_MAX && recent->at >= oldest)
+            break;
+        recent_free(commands, recent);
+    }
+}
+
+static struct recent *find_recent(struct commands *commands, const char *id)
+{
+    struct recent *recent;
+
+    forget_old(commands);
+    LIST_FOR_EACH(&commands->recent, recent, struct recent, link)
+    {
+        if (id[0] && strcmp(recent->id, id) == 0)
+            return recent;
+    }
+    return NULL;
+}
+
+static void add_recent(const char *id, uint64_t hash, const char *ack, int64_t at, void *user)
+{
+    struct commands *commands = user;
+    struct recent *recent = xcalloc(1, sizeof(*recent));
+
+    snprintf(recent->id, sizeof(recent->id), "%s", id);
+    recent->hash = hash;
+    recent->at = at;
+    replace_str(&recent->ack, ack);
+    list_append(&commands->recent, &recent->link);
+    commands->recent_count++;
+}
+
+/* --- answering --- */
+
+static char *label_of(const struct command *command)
+{
+    if (command->target.request == TOPIC_SET)
+        return xasprintf("set/%s", command->target.verb);
+    return xstrdup(command->target.verb);
+}
+
+static char *ack_text(const struct command *command, bool final, enum ack_code code,
+                      const char *message, const cJSON *result)
+{
+    CLEANUP(free_p) char *label = label_of(command);
+    enum topic_scope scope = command->target.scope;
+
+    return ack_print(&(struct ack){
+        .id = command->envelope.id,
+        .agent = command->commands->config.agent,
+        .unit = scope == TOPIC_SCOPE_UNIT ? command->target.id : NULL,
+        .camera = scope == TOPIC_SCOPE_CAMERA ? command->target.id : NULL,
+        .cmd = label,
+        .final = final,
+        .code = code,
+        .message = message,
+        .result = result,
+    });
+}
+
+static void send_ack(struct command *command, const char *text)
+{
+    const struct commands_config *config = &command->commands->config;
+    CLEANUP(free_p) char *topic = topic_build(config->prefix, config->agent, TOPIC_ACK, NULL);
+
+    mqtt_publish_event(config->mqtt, topic, text);
+    if (command->response_topic)
+        mqtt_publish_reply(config->mqtt, command->response_topic, text, command->correlation,
+                           command->correlation_len);
+}
+
+static void command_free(struct command *command)
+{
+    list_remove(&command->link);
+    envelope_done(&command->envelope);
+    free(command->response_topic);
+    free(command->correlation);
+    free(command);
+}
+
+static void remember_answer(struct command *command, const char *ack)
+{
+    struct commands *commands = command->commands;
+    struct recent *recent = find_recent(commands, command->envelope.id);
+
+    if (!recent || recent->hash != command->hash)
+        return;
+    replace_str(&recent->ack, ack);
+    if (command->verb != VERB_COUNT && (verbs[command->verb].flags & VERB_DURABLE_ID))
+        journal_put_command(commands->config.journal, recent->id, recent->hash, ack, NULL, NULL);
+}
+
+/* The one final acknowledgement; the command is gone afterwards. */
+static void finish_command(struct command *command, enum ack_code code, const char *message,
+                           const cJSON *result)
+{
+    CLEANUP(free_p) char *text = ack_text(command, true, code, message, result);
+
+    if (code != ACK_OK) {
+        command->commands->refused++;
+        log_info("command.refused", "verb=%s id=%s code=%s message=\"%s\"", command->target.verb,
+                 command->envelope.id, ack_code_name(code), message ? message : "");
+    }
+    send_ack(command, text);
+    remember_answer(command, text);
+    command->commands->pending_count--;
+    command_free(command);
+}
+
+static void on_answer(enum ack_code code, const char *message, const cJSON *result, void *user)
+{
+    finish_command(user, code, message, result);
+}
+
+/* --- the handlers --- */
+
+static struct unit *find_unit(const struct commands *commands, const char *id)
+{
+    for (size_t i = 0; i < commands->config.unit_count; i++)
+        if (str_equal(unit_id(commands->config.units[i]), id))
+            return commands->config.units[i];
+    return NULL;
+}
+
+static struct camera *find_camera(const struct commands *commands, const char *id)
+{
+    for (size_t i = 0; i < commands->config.camera_count; i++)
+        if (str_equal(camera_id(commands->config.cameras[i]), id))
+            return commands->config.cameras[i];
+    return NULL;
+}
+
+static const enum session_event unit_events[VERB_COUNT] = {
+    [VERB_UNIT_START] = SESSION_CMD_START,       [VERB_UNIT_STANDBY] = SESSION_CMD_STANDBY,
+    [VERB_UNIT_PAUSE] = SESSION_CMD_PAUSE,       [VERB_UNIT_RESUME] = SESSION_CMD_RESUME,
+    [VERB_UNIT_FINISH] = SESSION_CMD_FINISH,     [VERB_UNIT_ABORT] = SESSION_CMD_ABORT,
+    [VERB_UNIT_RESTART] = SESSION_CMD_RESTART,   [VERB_UNIT_SNAPSHOT] = SESSION_CMD_SNAPSHOT,
+    [VERB_UNIT_PREVIEW] = SESSION_CMD_PREVIEW,
+};
+
+static void run_unit(struct command *command)
+{
+    struct unit *unit = find_unit(command->commands, command->target.id);
+
+    if (!unit) {
+        finish_command(command, ACK_UNKNOWN_TARGET,
+                       "there is no unit of this name; the info topic lists them", NULL);
+        return;
+    }
+    unit_command(unit, unit_events[command->verb], on_answer, command);
+}
+
+static void on_camera_picture(struct picture *picture, const struct error *err, void *user)
+{
+    struct command *command = user;
+    struct commands *commands = command->commands;
+    cJSON *result;
+
+    command->shot = NULL;
+    if (!picture) {
+        finish_command(command, ACK_CAMERA_FAILED, err->text, NULL);
+        return;
+    }
+    commands->callbacks.on_camera_picture(command->target.id, picture, commands->user);
+    result = json_object();
+    json_add_string(result, "camera", command->target.id);
+    json_add_time(result, "captured_at",
+                  clock_wall_of_mono_ms(picture->captured_at_mono_us / 1000));
+    json_add_int(result, "age_ms",
+                 (picture->captured_at_mono_us - command->asked_at_mono_us) / 1000);
+    json_add_int(result, "bytes", (int64_t)picture->len);
+    json_add_int(result, "width", picture->width);
+    json_add_int(result, "height", picture->height);
+    finish_command(command, ACK_OK, NULL, result);
+    json_free(result);
+}
+
+static void run_camera(struct command *command)
+{
+    struct camera *camera = find_camera(command->commands, command->target.id);
+
+    if (!camera) {
+        finish_command(command, ACK_UNKNOWN_TARGET,
+                       "there is no camera of this name; the info topic lists them", NULL);
+        return;
+    }
+    command->asked_at_mono_us = clock_mono_us();
+    command->shot =
+        camera_shoot(camera, command->asked_at_mono_us, 0, on_camera_picture, command);
+}
+
+static void run_agent(struct command *command)
+{
+    struct commands *commands = command->commands;
+    enum verb_id verb = command->verb;
+    cJSON *result = json_object();
+
+    if (verb == VERB_AGENT_PURGE_RETAINED)
+        json_add_int(result, "cleared", (int64_t)commands->callbacks.on_purge(commands->user));
+    finish_command(command, ACK_OK, NULL, result);
+    json_free(result);
+    if (verb == VERB_AGENT_SHUTDOWN)
+        commands->callbacks.on_shutdown(commands->user);
+}
+
+static char *setting_text(const cJSON *value)
+{
+    CLEANUP(free_p) char *printed = NULL;
+
+    if (json_is_string(value))
+        return xstrdup(json_string(value));
+    printed = json_print(value);
+    return TAKE(printed);
+}
+
+static void run_setting(struct command *command)
+{
+    struct unit *unit = find_unit(command->commands, command->target.id);
+    CLEANUP(free_p) char *text = setting_text(json_get(command->envelope.args, "value"));
+    struct error err = {0};
+    enum ack_code code;
+
+    if (!unit) {
+        finish_command(command, ACK_UNKNOWN_TARGET,
+                       "there is no unit of this name; the info topic lists them", NULL);
+        return;
+    }
+    code = unit_set(unit, command->target.verb, text, &err);
+    finish_command(command, code, code == ACK_OK ? NULL : err.text, NULL);
+}
+
+static void run(struct command *command)
+{
+    if (command->target.request == TOPIC_SET)
+        run_setting(command);
+    else if (command->target.scope == TOPIC_SCOPE_UNIT)
+        run_unit(command);
+    else if (command->target.scope == TOPIC_SCOPE_CAMERA)
+        run_camera(command);
+    else
+        run_agent(command);
+}
+
+/* --- the checks before --- */
+
+static bool take_token(struct commands *commands)
+{
+    int64_t now_ms = clock_mono_ms();
+
+    commands->tokens += (double)(now_ms - commands->refilled_at_ms) / REFILL_MS;
+    commands->tokens = MIN(commands->tokens, BURST);
+    commands->refilled_at_ms = now_ms;
+    if (commands->tokens < 1)
+        return false;
+    commands->tokens -= 1;
+    return true;
+}
+
+/* A flood is counted and logged now and then, not answered one by one: answers would be a flood too. */
+static void count_flood(struct commands *commands)
+{
+    commands->refused++;
+    if (commands->floods++ % 1000 == 0)
+        log_warn("command.flood", "refused=%lld limit=\"%d at once, then one in %d ms\"",
+                 (long long)commands->floods, BURST, REFILL_MS);
+}
+
+static enum ack_code check_verb(struct command *command, struct error *err)
+{
+    const cJSON *unknown = json_first(command->envelope.args);
+
+    if (command->target.request == TOPIC_SET)
+        return ACK_OK;
+    command->verb = verb_find(command->target.scope, command->target.verb);
+    if (command->verb == VERB_COUNT) {
+        error_set(err, -1, "there is no command '%s' here; the info topic lists the methods",
+                  command->target.verb);
+        return ACK_UNKNOWN_VERB;
+    }
+    if (unknown) {
+        error_set(err, -1, "args.%s: '%s' takes no such argument", json_key(unknown),
+                  command->target.verb);
+        return ACK_BAD_PARAMS;
+    }
+    return ACK_OK;
+}
+
+static enum ack_code parse(struct command *command, const struct mqtt_message *message,
+                           struct error *err)
+{
+    enum ack_code code;
+
+    if (command->target.request == TOPIC_SET)
+        code = envelope_parse_set(message->payload, message->len, &command->envelope, err);
+    else
+        code = envelope_parse_command(message->payload, message->len, &command->envelope, err);
+    if (code == ACK_OK && message->retained) {
+        error_set(err, -1, "commands must not be retained; clear it with an empty retained message "
+                           "to the same topic");
+        return ACK_RETAINED;
+    }
+    if (code == ACK_OK && command->envelope.expires_at > 0 &&
+        command->envelope.expires_at < clock_wall_ms()) {
+        error_set(err, -1, "expires: the time is over");
+        return ACK_EXPIRED;
+    }
+    return code == ACK_OK ? check_verb(command, err) : code;
+}
+
+/* true: it was answered before (or is being answered). */
+static bool is_repeated(struct command *command)
+{
+    struct recent *recent = find_recent(command->commands, command->envelope.id);
+    CLEANUP(free_p) char *again = NULL;
+
+    if (!recent)
+        return false;
+    if (recent->hash != command->hash) {
+        finish_command(command, ACK_ID_REUSED,
+                       "this id was used for another command; choose a new one", NULL);
+        return true;
+    }
+    if (recent->ack) {
+        size_t len = strlen(recent->ack);
+        again = xasprintf("%.*s,\"dup\":true}", (int)(len - 1), recent->ack);
+        send_ack(command, again);
+    }
+    command->commands->pending_count--;
+    command_free(command);
+    return true;
+}
+
+static struct command *command_new(struct commands *commands, const struct topic_target *target,
+                                   const struct mqtt_message *message)
+{
+    struct command *command = xcalloc(1, sizeof(*command));
+
+    command->commands = commands;
+    command->target = *target;
+    command->verb = VERB_COUNT;
+    command->hash = hash_of(message);
+    if (message->response_topic &&
+        topic_response_allowed(commands->config.prefix, message->response_topic)) {
+        command->response_topic = xstrdup(message->response_topic);
+        command->correlation = xmemdup(message->correlation, message->correlation_len);
+        command->correlation_len = message->correlation_len;
+    }
+    list_append(&commands->pending, &command->link);
+    commands->pending_count++;
+    return command;
+}
+
+static void accept(struct command *command)
+{
+    struct commands *commands = command->commands;
+    CLEANUP(free_p) char *text = ack_text(command, false, ACK_OK, NULL, NULL);
+
+    if (command->envelope.id[0])
+        add_recent(command->envelope.id, command->hash, NULL, clock_wall_ms(), commands);
+    send_ack(command, text);
+    log_info("command.accepted", "verb=%s target=%s id=%s", command->target.verb,
+             command->target.id, command->envelope.id);
+    run(command);
+}
+
+static void handle(struct commands *commands, const struct topic_target *target,
+                   const struct mqtt_message *message)
+{
+    struct command *command = command_new(commands, target, message);
+    struct error err = {0};
+    enum ack_code code = parse(command, message, &err);
+
+    if (code != ACK_OK)
+        finish_command(command, code, err.text, NULL);
+    else if (commands->stopped)
+        finish_command(command, ACK_SHUTTING_DOWN, "the agent is being stopped", NULL);
+    else if (commands->pending_count > PENDING_MAX)
+        finish_command(command, ACK_BUSY, "too many commands wait for their end; try again later",
+                       NULL);
+    else if (!is_repeated(command))
+        accept(command);
+}
+
+bool commands_on_message(struct commands *commands, const struct mqtt_message *message)
+{
+    const struct commands_config *config = &commands->config;
+    struct topic_target target;
+    struct error err = {0};
+    int rc = topic_parse(config->prefix, message->topic, &target, &err);
+
+    if (rc < 0 || target.broadcast || !str_equal(target.agent, config->agent) ||
+        target.request == TOPIC_RPC)
+        return false;
+    if (message->len == 0 && message->retained)
+        return true; /* somebody clears a retained command */
+    if (!take_token(commands))
+        count_flood(commands);
+    else
+        handle(commands, &target, message);
+    return true;
+}
+
+void commands_subscribe(struct commands *commands)
+{
+    size_t count;
+    char **filters = topic_filters(commands->config.prefix, commands->config.agent, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        mqtt_subscribe(commands->config.mqtt, filters[i], false);
+        free(filters[i]);
+    }
+    free(filters);
+}
+
+int64_t commands_refused(const struct commands *commands)
+{
+    return commands->refused;
+}
+
+/* --- birth and death --- */
+
+struct commands *commands_new(const struct commands_config *config,
+                              const struct commands_callbacks *callbacks, void *user)
+{
+    struct commands *commands = xcalloc(1, sizeof(*commands));
+    struct error err = {0};
+
+    commands->config = *config;
+    commands->callbacks = *callbacks;
+    commands->user = user;
+    commands->tokens = BURST;
+    commands->refilled_at_ms = clock_mono_ms();
+    list_init(&commands->pending);
+    list_init(&commands->recent);
+    if (journal_each_command(config->journal, RECENT_MAX, RECENT_MAX_AGE_MS, add_recent, commands,
+                             &err) < 0)
+        log_warn("command.memory_lost", "error=\"%s\"", err.text);
+    return commands;
+}
+
+void commands_stop(struct commands *commands)
+{
+    struct command *command;
+
+    commands->stopped = true;
+    LIST_FOR_EACH(&commands->pending, command, struct command, link)
+    {
+        camera_cancel(command->shot);
+        finish_command(command, ACK_SHUTTING_DOWN, "the agent is being stopped", NULL);
+    }
+}
+
+void commands_free(struct commands *commands)
+{
+    struct recent *recent;
+
+    if (!commands)
+        return;
+    commands_stop(commands);
+    LIST_FOR_EACH(&commands->recent, recent, struct recent, link)
+    {
+        recent_free(commands, recent);
+    }
+    free(commands);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* journal: what the agent must still know after a power cut: sessions, frames, videos, open pauses,
+ * answered commands, retained topics. One SQLite file (WAL, synchronous=FULL); the door to SQLite.
+ *
+ * Writes are queued and committed by one worker at a time, many in one transaction when they come
+ * close together; done(0) means durable. Reads block shortly and are for start-up and small looks.
+ * Loop thread only. Text fields of rows are copied; those handed out are the receiver's to free by
+ * the matching _done function. */
+#ifndef AGENT_JOURNAL_H
+#define AGENT_JOURNAL_H
+
+#include "agent/base/loop.h"
+#include "agent/printer/printer.h"
+
+struct journal;
+
+/* Opens or makes <dir>/journal.db. A damaged file is set aside as journal.db.damaged-<time> and a new
+ * one begun (*ret_damaged true: the caller rebuilds from the session directories); one written by a
+ * newer lapsed is refused (-EPROTO). -EBUSY: another agent uses it. */
+int journal_open(struct loop *loop, const char *dir, struct journal **ret_journal,
+                 bool *ret_damaged, struct error *err) MUST_CHECK;
+/* Commits what waits (blocks), without calling done functions any more. NULL is fine. */
+void journal_close(struct journal *journal);
+
+typedef void (*journal_done_fn)(int result, const struct error *err, void *user);
+
+/* --- sessions --- */
+struct journal_session {
+    char *id, *unit, *printer, *job, *dir; /* printer, job: NULL when none */
+    char *state;    /* session_state_name(); "ended" */
+    char *end;      /* why it ended; NULL while open */
+    char *settings; /* JSON of the unit's settings as they were */
+    int64_t started_at, ended_at; /* wall ms; 0 = not ended */
+    int64_t missed; /* triggers without a frame */
+    int last_layer; /* of the last frame; -1 */
+};
+void journal_session_done(struct journal_session *session);
+/* Inserts or replaces by id. done may be NULL. */
+void journal_put_session(struct journal *journal, const struct journal_session *session,
+                         journal_done_fn done, void *user);
+/* The newest session of the unit that has not ended. -ENOENT: none. */
+int journal_open_session(struct journal *journal, const char *unit,
+                         struct journal_session *ret_session, struct error *err) MUST_CHECK;
+/* Forgets a session, its frames and videos. */
+void journal_delete_session(struct journal *journal, const char *id);
+
+/* --- frames --- */
+struct journal_frame {
+    const char *session, *camera;
+    int64_t seq;
+    int layer;            /* -1 unknown */
+    const char *trigger;  /* "layer", "interval", "pause", "mqtt", "command", "last" */
+    bool parked;
+    int64_t captured_at;  /* wall ms */
+    int64_t age_ms;       /* capture after trigger */
+    int64_t bytes;
+    int width, height;
+    uint32_t crc32;
+};
+void journal_add_frame(struct journal *journal, const struct journal_frame *frame,
+                       journal_done_fn done, void *user);
+/* Frames of one camera with seq > after_seq, ascending; only the numbers are read. */
+typedef void (*journal_frame_fn)(const struct journal_frame *frame, void *user);
+int journal_each_frame(struct journal *journal, const char *session, const char *camera,
+                       int64_t after_seq, journal_frame_fn each, void *user,
+                       struct error *err) MUST_CHECK;
+struct journal_frame_totals {
+    int64_t frames, bytes, last_seq, last_captured_at;
+};
+int journal_frame_totals(struct journal *journal, const char *session, const char *camera,
+                         struct journal_frame_totals *ret_totals, struct error *err) MUST_CHECK;
+
+/* --- videos --- */
+struct journal_video {
+    const char *session, *unit, *camera;
+    const char *kind; /* "final" or "preview" */
+    const char *path;
+    int64_t frames, dropped, bytes;
+    double duration_s, fps;
+    int width, height;
+    int64_t made_at; /* wall ms */
+    int64_t ready_ms_after_end;
+};
+void journal_add_video(struct journal *journal, const struct journal_video *video,
+                       journal_done_fn done, void *user);
+
+/* --- pauses (printer/printer.h says what a record means) --- */
+void journal_open_pause(struct journal *journal, const struct pause_record *record,
+                        journal_done_fn done, void *user);
+void journal_close_pause(struct journal *journal, const char *printer);
+/* -ENOENT: none open. */
+int journal_get_pause(struct journal *journal, const char *printer,
+                      struct pause_record *ret_record, struct error *err) MUST_CHECK;
+
+/* --- answered commands: the same id is answered again, not done again --- */
+/* hash: of topic and payload. ack: the final acknowledgement, NULL while it is not known yet. */
+void journal_put_command(struct journal *journal, const char *id, uint64_t hash, const char *ack,
+                         journal_done_fn done, void *user);
+typedef void (*journal_command_fn)(const char *id, uint64_t hash, const char *ack, int64_t at,
+                                   void *user);
+/* The newest max_count of the last max_age_ms, oldest first; older ones are deleted. */
+int journal_each_command(struct journal *journal, size_t max_count, int64_t max_age_ms,
+                         journal_command_fn each, void *user, struct error *err) MUST_CHECK;
+
+/* --- retained topics ever published --- */
+void journal_add_topic(struct journal *journal, const char *topic);
+void journal_delete_topic(struct journal *journal, const char *topic);
+typedef void (*journal_topic_fn)(const char *topic, void *user);
+int journal_each_topic(struct journal *journal, journal_topic_fn each, void *user,
+                       struct error *err) MUST_CHECK;
+
+#endif
