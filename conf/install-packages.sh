@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs the Debian packages that lapsed needs: sh conf/install-packages.sh SET…
+#   build  compiler and libraries      run  broker and ffmpeg      test  what only the tests need
+# Does nothing (and needs no root) when all of them are there.
+set -eu
+
+packages() {
+    case $1 in
+    build) echo gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libcurl4-openssl-dev \
+        libconfig-dev libcjson-dev libmosquitto-dev libsqlite3-dev libturbojpeg0-dev ;;
+    run) echo ca-certificates mosquitto mosquitto-clients ffmpeg ;;
+    test) echo clang libcmocka-dev ;;
+    *)
+        echo "install-packages: unknown set '$1' (build, run, test)" >&2
+        exit 64
+        ;;
+    esac
+}
+
+missing=
+for set in "$@"; do
+    for package in $(packages "$set"); do
+        dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
+            missing="$missing $package"
+    done
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || {
+        echo "install-packages: these packages are missing:$missing" >&2
+        echo "install-packages: run this as root, or install sudo" >&2
+        exit 77
+    }
+    as_root=sudo
+fi
+echo "Installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get update -qq
+# shellcheck disable=SC2086 # a list of names
+$as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+# Debian starts a broker of its own on port 1883; ours are private ones, so nothing depends on it.
