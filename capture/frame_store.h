@@ -10,18 +10,19 @@
 #define CAPTURE_FRAME_STORE_H
 
 #include "agent/base/loop.h"
-#include "capture/camera/camera.h"
+#include "capture/picture.h"
 
 struct frame_store;
 
 struct frame_store_config {
-    const char *root_dir; /* made when absent */
+    const char *root_dir;  /* made when absent */
     int64_t reserve_bytes; /* a write that would leave less free than this is refused (-ENOSPC) */
 };
 
 int frame_store_open(struct loop *loop, const struct frame_store_config *config,
                      struct frame_store **ret_store, struct error *err) MUST_CHECK;
-/* Waits for writes under way; their done functions are not called any more. */
+/* Waits for the write under way and drops those that wait behind it; no done function is called any
+ * more. NULL is fine. */
 void frame_store_free(struct frame_store *store);
 
 /* Makes the directory of a new session; agent, printer and session are made safe. When it exists
@@ -57,7 +58,8 @@ int frame_store_scan(const char *session_dir, const char *camera, int64_t first_
 /* Deletes frames first..last of the camera, on a worker, without a word (deletepics). */
 void frame_store_delete(struct frame_store *store, const char *session_dir, const char *camera,
                         int64_t first_seq, int64_t last_seq);
-/* Deletes all of a session's files, on a worker (standby, abort without keepfiles). */
+/* Deletes all of a session's files, on a worker (standby, abort without keepfiles). Only below
+ * root_dir. */
 void frame_store_delete_session(struct frame_store *store, const char *session_dir);
 
 int frame_store_free_bytes(const struct frame_store *store, int64_t *ret_free_bytes,

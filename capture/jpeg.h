@@ -18,10 +18,10 @@ struct jpeg_info {
 int jpeg_check(const uint8_t *data, size_t len, struct jpeg_info *ret_info,
                struct error *err) MUST_CHECK;
 
-/* A smaller copy whose longer side is at most max_px (DCT scaled, so one of 1/1 1/2 1/4 1/8), at most
- * max_bytes: quality and size go down until it fits. The decode finds damage inside the picture that
- * jpeg_check() cannot: -EBADMSG. -EMSGSIZE: cannot be made so small. The caller frees. Blocks for
- * some milliseconds: worker threads. */
+/* A smaller copy whose longer side is at most max_px (DCT scaled, so one of 1/1 1/2 1/4 1/8), at
+ * most max_bytes: quality and size go down until it fits. The decode finds damage inside the
+ * picture that jpeg_check() cannot: -EBADMSG. -EMSGSIZE: cannot be made so small. The caller frees.
+ * Blocks for some milliseconds: worker threads. */
 int jpeg_thumbnail(const uint8_t *data, size_t len, int max_px, size_t max_bytes,
                    uint8_t **ret_data, size_t *ret_len, struct error *err) MUST_CHECK;
 

@@ -9,8 +9,9 @@
 #define CAPTURE_CAMERA_H
 
 #include "agent/base/conf.h"
-#include "agent/base/loop.h"
 #include "agent/base/http.h"
+#include "agent/base/loop.h"
+#include "capture/picture.h"
 
 enum camera_warm { CAMERA_WARM_AUTO, CAMERA_WARM_ALWAYS, CAMERA_WARM_NEVER };
 
@@ -25,36 +26,23 @@ struct camera_settings {
     int64_t timeout_ms;    /* budget of one shot */
     int64_t latency_ms;    /* from exposure to the first byte here: subtracted from the arrival */
     int64_t max_bytes;     /* of one picture */
-    int64_t stale_after;   /* identical pictures in a row until the camera counts as frozen; 0 = off */
+    int64_t
+        stale_after; /* identical pictures in a row until the camera counts as frozen; 0 = off */
 };
-extern const char *const camera_kinds[]; /* "http", "mjpeg", "pattern", NULL */
+extern const char *const camera_kinds[];     /* "http", "mjpeg", "pattern", NULL */
 extern const struct conf_table camera_table; /* list "cameras" */
 /* What only the kind knows ("url is required"): adds conf problems for item index. */
 void camera_settings_check(const struct camera_settings *settings, struct conf *conf, size_t index);
 
-/* A validated JPEG, shared by reference. */
-struct picture {
-    int refs;
-    uint8_t *jpeg;
-    size_t len;
-    int width, height;
-    int64_t captured_at_mono_us; /* earliest moment that it can show */
-    int64_t received_at_mono_us; /* its last byte */
-    uint32_t crc32;
-    bool frozen; /* the same bytes as the pictures before it */
-};
-struct picture *picture_ref(struct picture *picture);
-void picture_unref(struct picture *picture); /* NULL is fine */
-
 struct camera_status {
-    bool connected;      /* the last contact succeeded */
-    int width, height;   /* of the last picture; 0 = none yet */
+    bool connected;        /* the last contact succeeded */
+    int width, height;     /* of the last picture; 0 = none yet */
     int64_t last_frame_at; /* wall ms of the last good picture; 0 = none */
-    int64_t latency_ms;  /* last shot: asked → picture here */
-    int64_t pictures;    /* good ones delivered */
-    int64_t refused;     /* bad pictures (cut, wrong size, not a JPEG, too old) */
-    int64_t failures;    /* shots that ended without a picture */
-    struct error error;  /* of the last failure; code 0 = none */
+    int64_t latency_ms;    /* last shot: asked → picture here */
+    int64_t pictures;      /* good ones delivered */
+    int64_t refused;       /* bad pictures (cut, wrong size, not a JPEG, too old) */
+    int64_t failures;      /* shots that ended without a picture */
+    struct error error;    /* of the last failure; code 0 = none */
 };
 
 struct camera;
@@ -76,8 +64,9 @@ void camera_free(struct camera *camera); /* no callback comes any more */
 void camera_hold(struct camera *camera);
 void camera_release(struct camera *camera);
 
-/* Asks for a picture captured after not_before_mono_us (0 = now), within budget_ms (0 = timeout_ms).
- * done comes exactly once, later, never from inside the call; the shot is gone after it. */
+/* Asks for a picture captured after not_before_mono_us (0 = now), within budget_ms (0 =
+ * timeout_ms). done comes exactly once, later, never from inside the call; the shot is gone after
+ * it. */
 struct shot *camera_shoot(struct camera *camera, int64_t not_before_mono_us, int64_t budget_ms,
                           camera_done_fn done, void *user);
 void camera_cancel(struct shot *shot); /* done comes no more; NULL is fine */

@@ -18,8 +18,8 @@ struct camera_driver {
     void (*close)(void *driver);
     /* Streams: keep the device running (true) or let it go (false). NULL for stills. */
     void (*set_warm)(void *driver, bool warm);
-    /* Bring one picture captured from now on: ends in camera_port_picture() or camera_port_failed(),
-     * later. A stream that is warm and running needs not do anything. */
+    /* Bring one picture captured from now on: ends in camera_port_picture() or
+     * camera_port_failed(), later. A stream that is warm and running needs not do anything. */
     void (*request)(void *driver);
     /* The request is wanted no more. NULL when there is nothing to stop. */
     void (*cancel)(void *driver);
