@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* app: start order is the order of the functions below; stop is the reverse. To know who hears of an
- * event, read the on_… functions: there is no event bus. */
+/* app: start order is the order of the functions below; stop is the reverse. To know who hears of
+ * an event, read the on_… functions: there is no event bus. */
 #include "agent/app.h"
 
 #include "agent/base/clock.h"
@@ -197,8 +197,7 @@ static void ledger_close(const char *printer, void *user)
 
 static struct printer_ledger ledger_of(struct journal *journal)
 {
-    return (struct printer_ledger){
-        .open = ledger_open, .close = ledger_close, .user = journal};
+    return (struct printer_ledger){.open = ledger_open, .close = ledger_close, .user = journal};
 }
 
 static void make_printers(struct app *app)
@@ -231,8 +230,8 @@ static void make_cameras(struct app *app)
 {
     app->cameras = xcalloc(app->config->camera_count, sizeof(struct camera *));
     for (size_t i = 0; i < app->config->camera_count; i++)
-        app->cameras[i] = camera_new(app->loop, app->http, &app->config->cameras[i],
-                                     on_camera_status, app);
+        app->cameras[i] =
+            camera_new(app->loop, app->http, &app->config->cameras[i], on_camera_status, app);
 }
 
 static void on_image(const struct unit_picture *picture, const char *unit, const uint8_t *jpeg,
@@ -411,8 +410,7 @@ static void on_mqtt_message(const struct mqtt_message *message, void *user)
     if (commands_on_message(app->commands, message))
         return;
     for (size_t i = 0; i < app->config->unit_count; i++)
-        if (!message->retained &&
-            str_equal(app->config->units[i].trigger_topic, message->topic))
+        if (!message->retained && str_equal(app->config->units[i].trigger_topic, message->topic))
             unit_on_message(app->units[i], (const char *)message->payload, message->len,
                             clock_mono_us());
 }
@@ -434,7 +432,8 @@ static void make_mqtt(struct app *app)
     };
     const struct config *config = app->config;
     CLEANUP(free_p) char *client_id = xasprintf("lapsed-%s", config->agent.id);
-    CLEANUP(free_p) char *availability =
+    CLEANUP(free_p)
+    char *availability =
         topic_build(config->mqtt.prefix, config->agent.id, TOPIC_AVAILABILITY, NULL);
     struct mqtt_client_config client = {
         .settings = &config->mqtt,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* commands: every command becomes a struct command that lives until its final acknowledgement; there
- * is exactly one place that sends it, finish_command(). */
+/* commands: every command becomes a struct command that lives until its final acknowledgement;
+ * there is exactly one place that sends it, finish_command(). */
 #include "agent/commands.h"
 
 #include "agent/base/clock.h"
@@ -8,6 +8,7 @@
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/report.h"
 #include "agent/verbs.h"
 
 #include <stdio.h>
@@ -226,10 +227,10 @@ static struct camera *find_camera(const struct commands *commands, const char *i
 }
 
 static const enum session_event unit_events[VERB_COUNT] = {
-    [VERB_UNIT_START] = SESSION_CMD_START,       [VERB_UNIT_STANDBY] = SESSION_CMD_STANDBY,
-    [VERB_UNIT_PAUSE] = SESSION_CMD_PAUSE,       [VERB_UNIT_RESUME] = SESSION_CMD_RESUME,
-    [VERB_UNIT_FINISH] = SESSION_CMD_FINISH,     [VERB_UNIT_ABORT] = SESSION_CMD_ABORT,
-    [VERB_UNIT_RESTART] = SESSION_CMD_RESTART,   [VERB_UNIT_SNAPSHOT] = SESSION_CMD_SNAPSHOT,
+    [VERB_UNIT_START] = SESSION_CMD_START,     [VERB_UNIT_STANDBY] = SESSION_CMD_STANDBY,
+    [VERB_UNIT_PAUSE] = SESSION_CMD_PAUSE,     [VERB_UNIT_RESUME] = SESSION_CMD_RESUME,
+    [VERB_UNIT_FINISH] = SESSION_CMD_FINISH,   [VERB_UNIT_ABORT] = SESSION_CMD_ABORT,
+    [VERB_UNIT_RESTART] = SESSION_CMD_RESTART, [VERB_UNIT_SNAPSHOT] = SESSION_CMD_SNAPSHOT,
     [VERB_UNIT_PREVIEW] = SESSION_CMD_PREVIEW,
 };
 
@@ -257,15 +258,7 @@ static void on_camera_picture(struct picture *picture, const struct error *err, 
         return;
     }
     commands->callbacks.on_camera_picture(command->target.id, picture, commands->user);
-    result = json_object();
-    json_add_string(result, "camera", command->target.id);
-    json_add_time(result, "captured_at",
-                  clock_wall_of_mono_ms(picture->captured_at_mono_us / 1000));
-    json_add_int(result, "age_ms",
-                 (picture->captured_at_mono_us - command->asked_at_mono_us) / 1000);
-    json_add_int(result, "bytes", (int64_t)picture->len);
-    json_add_int(result, "width", picture->width);
-    json_add_int(result, "height", picture->height);
+    result = report_picture(command->target.id, picture, command->asked_at_mono_us);
     finish_command(command, ACK_OK, NULL, result);
     json_free(result);
 }
@@ -280,8 +273,7 @@ static void run_camera(struct command *command)
         return;
     }
     command->asked_at_mono_us = clock_mono_us();
-    command->shot =
-        camera_shoot(camera, command->asked_at_mono_us, 0, on_camera_picture, command);
+    command->shot = camera_shoot(camera, command->asked_at_mono_us, 0, on_camera_picture, command);
 }
 
 static void run_agent(struct command *command)
@@ -351,7 +343,8 @@ static bool take_token(struct commands *commands)
     return true;
 }
 
-/* A flood is counted and logged now and then, not answered one by one: answers would be a flood too. */
+/* A flood is counted and logged now and then, not answered one by one: answers would be a flood
+ * too. */
 static void count_flood(struct commands *commands)
 {
     commands->refused++;
@@ -390,8 +383,9 @@ static enum ack_code parse(struct command *command, const struct mqtt_message *m
     else
         code = envelope_parse_command(message->payload, message->len, &command->envelope, err);
     if (code == ACK_OK && message->retained) {
-        error_set(err, -1, "commands must not be retained; clear it with an empty retained message "
-                           "to the same topic");
+        error_set(err, -1,
+                  "commands must not be retained; clear it with an empty retained message "
+                  "to the same topic");
         return ACK_RETAINED;
     }
     if (code == ACK_OK && command->envelope.expires_at > 0 &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* commands: what comes in on the command topics: checked, acknowledged in two phases, carried out by
- * the handler of its verb (verbs.h). A retained, stale, repeated, too large or too frequent command
- * changes nothing and is told so. Loop thread only. */
+/* commands: what comes in on the command topics: checked, acknowledged in two phases, carried out
+ * by the handler of its verb (verbs.h). A retained, stale, repeated, too large or too frequent
+ * command changes nothing and is told so. Loop thread only. */
 #ifndef AGENT_COMMANDS_H
 #define AGENT_COMMANDS_H
 
@@ -28,8 +28,8 @@ struct commands_callbacks {
 
 struct commands *commands_new(const struct commands_config *config,
                               const struct commands_callbacks *callbacks, void *user) MUST_CHECK;
-/* Answers what is pending and everything that still comes with "shutting_down"; the units and cameras
- * may go afterwards. */
+/* Answers what is pending and everything that still comes with "shutting_down"; the units and
+ * cameras may go afterwards. */
 void commands_stop(struct commands *commands);
 void commands_free(struct commands *commands); /* stops it; NULL is fine */
 

@@ -18,17 +18,32 @@
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
 static const struct conf_field agent_fields[] = {
-    {.key = "id", .type = CONF_ID, .offset = offsetof(struct agent_settings, id),
+    {.key = "id",
+     .type = CONF_ID,
+     .offset = offsetof(struct agent_settings, id),
      .help = "Name of this agent in every topic; default: the host name."},
-    {.key = "data_dir", .type = CONF_PATH, .offset = offsetof(struct agent_settings, data_dir),
-     .fallback = "/var/lib/lapsed", .help = "Where the journal lives."},
-    {.key = "media_dir", .type = CONF_PATH, .offset = offsetof(struct agent_settings, media_dir),
+    {.key = "data_dir",
+     .type = CONF_PATH,
+     .offset = offsetof(struct agent_settings, data_dir),
+     .fallback = "/var/lib/lapsed",
+     .help = "Where the journal lives."},
+    {.key = "media_dir",
+     .type = CONF_PATH,
+     .offset = offsetof(struct agent_settings, media_dir),
      .help = "Where frames and videos live; default: \"media\" below data_dir."},
-    {.key = "reserve_mb", .type = CONF_FLOAT, .offset = offsetof(struct agent_settings, reserve_mb),
-     .fallback = "500", .max = 1e6, .unit = "MB",
+    {.key = "reserve_mb",
+     .type = CONF_FLOAT,
+     .offset = offsetof(struct agent_settings, reserve_mb),
+     .fallback = "500",
+     .max = 1e6,
+     .unit = "MB",
      .help = "Disk space that capture always leaves free."},
-    {.key = "log_level", .type = CONF_ENUM, .offset = offsetof(struct agent_settings, log_level),
-     .fallback = "info", .choices = log_levels, .help = "How much is logged."},
+    {.key = "log_level",
+     .type = CONF_ENUM,
+     .offset = offsetof(struct agent_settings, log_level),
+     .fallback = "info",
+     .choices = log_levels,
+     .help = "How much is logged."},
 };
 
 static const struct conf_table agent_table = {
@@ -40,8 +55,10 @@ static const struct conf_table agent_table = {
 
 const char *const unit_triggers[] = {"layer", "interval", "pause", "mqtt", "command", NULL};
 
-#define UNIT_FIELD(name, kind, ...) \
-    {.key = #name, .type = (kind), .offset = offsetof(struct unit_settings, name), __VA_ARGS__}
+#define UNIT_FIELD(name, kind, ...)                                                                \
+    {                                                                                              \
+        .key = #name, .type = (kind), .offset = offsetof(struct unit_settings, name), __VA_ARGS__  \
+    }
 
 static const struct conf_field unit_own_fields[] = {
     UNIT_FIELD(id, CONF_ID, .flags = CONF_REQUIRED, .help = "Name of the unit in its topics."),
@@ -49,11 +66,11 @@ static const struct conf_field unit_own_fields[] = {
                .help = "Id of the printer it follows; absent: a camera without a printer."),
     UNIT_FIELD(cameras, CONF_IDS, .flags = CONF_REQUIRED,
                .help = "Ids of the cameras; each gets a video of its own."),
-    UNIT_FIELD(trigger, CONF_FLAGS, .fallback = "layer", .choices = unit_triggers,
-               .flags = CONF_RELOAD,
-               .help = "What takes a frame: layer (a new layer began), interval (every interval_s), "
-                       "pause (the job paused itself, M226), mqtt (a message on trigger_topic), "
-                       "command (only the snapshot command); any combination."),
+    UNIT_FIELD(
+        trigger, CONF_FLAGS, .fallback = "layer", .choices = unit_triggers, .flags = CONF_RELOAD,
+        .help = "What takes a frame: layer (a new layer began), interval (every interval_s), "
+                "pause (the job paused itself, M226), mqtt (a message on trigger_topic), "
+                "command (only the snapshot command); any combination."),
     UNIT_FIELD(every_nth_layer, CONF_INT, .fallback = "1", .min = 1, .max = 10000,
                .flags = CONF_RELOAD, .help = "With trigger layer: take only every n-th layer."),
     UNIT_FIELD(interval_s, CONF_FLOAT, .fallback = "0", .max = 86400, .unit = "s",

@@ -12,11 +12,11 @@
 #include "mqtt/client.h"
 
 struct agent_settings {
-    char *id;        /* default: the host name, made an id */
-    char *data_dir;  /* journal and lock */
-    char *media_dir; /* frames and videos; default <data_dir>/media */
+    char *id;          /* default: the host name, made an id */
+    char *data_dir;    /* journal and lock */
+    char *media_dir;   /* frames and videos; default <data_dir>/media */
     double reserve_mb; /* disk space that capture leaves free */
-    int log_level;   /* enum log_level */
+    int log_level;     /* enum log_level */
 };
 
 /* What starts a frame; any combination. */
@@ -34,7 +34,7 @@ struct unit_settings {
     char *printer; /* NULL: a fixed camera, no printer */
     struct conf_strings cameras;
 
-    unsigned trigger;  /* enum unit_trigger */
+    unsigned trigger; /* enum unit_trigger */
     int64_t every_nth_layer;
     double interval_s;
     char *trigger_topic; /* trigger "mqtt" */
@@ -43,8 +43,8 @@ struct unit_settings {
     bool dontwait; /* do not wait for a print */
     bool restart;  /* after a print be ready for the next */
 
-    bool pause;    /* pause the printer for each frame */
-    bool park;     /* move the head to park_x_mm, park_y_mm first */
+    bool pause; /* pause the printer for each frame */
+    bool park;  /* move the head to park_x_mm, park_y_mm first */
     double park_x_mm, park_y_mm;
     double park_feed_mm_min;
     double rest_s; /* after the head stands */

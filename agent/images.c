@@ -81,8 +81,7 @@ static void on_thumbnail(void *user)
     if (lane->result < 0)
         log_debug("images.failed", "camera=%s error=\"%s\"", lane->camera, lane->err.text);
     else
-        images->on_ready(&lane->working.picture, lane->working.unit, jpeg, lane->len,
-                         images->user);
+        images->on_ready(&lane->working.picture, lane->working.unit, jpeg, lane->len, images->user);
     free(jpeg);
     image_done(&lane->working);
     timer_start(lane->gap, IMAGE_MIN_GAP_MS);

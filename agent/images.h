@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* images: the last picture of each camera on its MQTT topic: scaled down on a worker, the newest wins
- * when pictures come faster than they can be made small or sent. Loop thread only. */
+/* images: the last picture of each camera on its MQTT topic: scaled down on a worker, the newest
+ * wins when pictures come faster than they can be made small or sent. Loop thread only. */
 #ifndef AGENT_IMAGES_H
 #define AGENT_IMAGES_H
 

@@ -14,9 +14,9 @@
 
 struct journal;
 
-/* Opens or makes <dir>/journal.db. A damaged file is set aside as journal.db.damaged-<time> and a new
- * one begun (*ret_damaged true: the caller rebuilds from the session directories); one written by a
- * newer lapsed is refused (-EPROTO). -EBUSY: another agent uses it. */
+/* Opens or makes <dir>/journal.db. A damaged file is set aside as journal.db.damaged-<time> and a
+ * new one begun (*ret_damaged true: the caller rebuilds from the session directories); one written
+ * by a newer lapsed is refused (-EPROTO). -EBUSY: another agent uses it. */
 int journal_open(struct loop *loop, const char *dir, struct journal **ret_journal,
                  bool *ret_damaged, struct error *err) MUST_CHECK;
 /* Commits what waits (blocks), without calling done functions any more. NULL is fine. */
@@ -27,12 +27,12 @@ typedef void (*journal_done_fn)(int result, const struct error *err, void *user)
 /* --- sessions --- */
 struct journal_session {
     char *id, *unit, *printer, *job, *dir; /* printer, job: NULL when none */
-    char *state;    /* session_state_name(); "ended" */
-    char *end;      /* why it ended; NULL while open */
-    char *settings; /* JSON of the unit's settings as they were */
-    int64_t started_at, ended_at; /* wall ms; 0 = not ended */
-    int64_t missed; /* triggers without a frame */
-    int last_layer; /* of the last frame; -1 */
+    char *state;                           /* session_state_name(); "ended" */
+    char *end;                             /* why it ended; NULL while open */
+    char *settings;                        /* JSON of the unit's settings as they were */
+    int64_t started_at, ended_at;          /* wall ms; 0 = not ended */
+    int64_t missed;                        /* triggers without a frame */
+    int last_layer;                        /* of the last frame; -1 */
 };
 void journal_session_done(struct journal_session *session);
 /* Inserts or replaces by id. done may be NULL. */
@@ -48,11 +48,11 @@ void journal_delete_session(struct journal *journal, const char *id);
 struct journal_frame {
     const char *session, *camera;
     int64_t seq;
-    int layer;            /* -1 unknown */
-    const char *trigger;  /* "layer", "interval", "pause", "mqtt", "command", "last" */
+    int layer;           /* -1 unknown */
+    const char *trigger; /* "layer", "interval", "pause", "mqtt", "command", "last" */
     bool parked;
-    int64_t captured_at;  /* wall ms */
-    int64_t age_ms;       /* capture after trigger */
+    int64_t captured_at; /* wall ms */
+    int64_t age_ms;      /* capture after trigger */
     int64_t bytes;
     int width, height;
     uint32_t crc32;
@@ -89,8 +89,8 @@ void journal_open_pause(struct journal *journal, const struct pause_record *reco
                         journal_done_fn done, void *user);
 void journal_close_pause(struct journal *journal, const char *printer);
 /* -ENOENT: none open. */
-int journal_get_pause(struct journal *journal, const char *printer,
-                      struct pause_record *ret_record, struct error *err) MUST_CHECK;
+int journal_get_pause(struct journal *journal, const char *printer, struct pause_record *ret_record,
+                      struct error *err) MUST_CHECK;
 
 /* --- answered commands: the same id is answered again, not done again --- */
 /* hash: of topic and payload. ack: the final acknowledgement, NULL while it is not known yet. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* publish: one entry per status topic and one timer for the earliest that is due. The stamp ("boot",
- * "seq") lets a consumer drop late documents; it is put in front as text, so that two documents can
- * be compared without it. */
+/* publish: one entry per status topic and one timer for the earliest that is due. The stamp
+ * ("boot", "seq") lets a consumer drop late documents; it is put in front as text, so that two
+ * documents can be compared without it. */
 #include "agent/publish.h"
 
 #include "agent/base/clock.h"
@@ -89,7 +89,8 @@ void publish_clear_stale(struct publisher *publisher, publish_keep_fn keep, void
     {
         enum topic_kind kind;
         char agent[64], id[64];
-        bool known = topic_parse_status(publisher->config.prefix, note->topic, &kind, agent, id) == 0;
+        bool known =
+            topic_parse_status(publisher->config.prefix, note->topic, &kind, agent, id) == 0;
 
         if (!known || !str_equal(agent, publisher->config.agent) || !keep(kind, id, user))
             clear_note(publisher, note);
@@ -122,8 +123,9 @@ static char *stamp(struct publisher *publisher, int64_t at, const char *body)
     char now[CLOCK_RFC3339_LEN];
 
     clock_format_rfc3339(at ? at : clock_wall_ms(), now);
-    return xasprintf("{\"v\":1,\"ts\":\"%s\",\"boot\":\"%s\",\"seq\":%lld%s%s", now, publisher->boot,
-                     (long long)++publisher->seq, body[1] == '}' ? "" : ",", body + 1);
+    return xasprintf("{\"v\":1,\"ts\":\"%s\",\"boot\":\"%s\",\"seq\":%lld%s%s", now,
+                     publisher->boot, (long long)++publisher->seq, body[1] == '}' ? "" : ",",
+                     body + 1);
 }
 
 static void send_retained(struct publisher *publisher, const char *topic, const char *json)
@@ -246,11 +248,9 @@ void publish_picture(struct publisher *publisher, const char *camera, const uint
     mqtt_publish_retained(publisher->config.mqtt, topic, MQTT_JPEG, jpeg, len);
 }
 
-void publish_event(struct publisher *publisher, const char *id, const char *type,
-                   const cJSON *data)
+void publish_event(struct publisher *publisher, const char *id, const char *type, const cJSON *data)
 {
-    CLEANUP(free_p) char *topic =
-        topic_of(publisher, id ? TOPIC_UNIT_EVENT : TOPIC_EVENT, id);
+    CLEANUP(free_p) char *topic = topic_of(publisher, id ? TOPIC_UNIT_EVENT : TOPIC_EVENT, id);
     CLEANUP(free_p) char *body = NULL;
     CLEANUP(free_p) char *stamped = NULL;
     cJSON *json = json_object();

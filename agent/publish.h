@@ -2,8 +2,8 @@
 /* publish: when something is said on MQTT. Status topics are marked and sent a little later, many
  * changes as one, and only when the document differs from the last one; events go out at once.
  *
- * Also keeps the list of retained topics ever published, so that what today's configuration does not
- * make any more is cleared from the broker. Loop thread only. */
+ * Also keeps the list of retained topics ever published, so that what today's configuration does
+ * not make any more is cleared from the broker. Loop thread only. */
 #ifndef AGENT_PUBLISH_H
 #define AGENT_PUBLISH_H
 
@@ -20,15 +20,16 @@ struct publisher_config { /* borrowed */
     struct journal *journal;
     const char *prefix, *agent;
 };
-/* Makes the document of a status topic (status.h), when its time has come; NULL = nothing to say. */
+/* Makes the document of a status topic (status.h), when its time has come; NULL = nothing to say.
+ */
 typedef cJSON *(*publish_build_fn)(enum topic_kind kind, const char *id, void *user);
 
 struct publisher *publisher_new(const struct publisher_config *config, publish_build_fn build,
                                 void *user) MUST_CHECK;
 void publisher_free(struct publisher *publisher); /* NULL is fine */
 
-/* The document of this topic may have changed: it is built and sent when min_gap_ms have passed since
- * it was sent last. id: NULL for the agent's own topics. */
+/* The document of this topic may have changed: it is built and sent when min_gap_ms have passed
+ * since it was sent last. id: NULL for the agent's own topics. */
 void publish_touch(struct publisher *publisher, enum topic_kind kind, const char *id,
                    int64_t min_gap_ms);
 /* Sends what is marked now, for the last words before a stop. */

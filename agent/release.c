@@ -89,8 +89,8 @@ int app_release_printers(const struct config *config, int64_t limit_ms, struct e
     rc = journal_open(release.loop, config->agent.data_dir, &release.journal, &damaged, err);
     if (rc == 0) {
         release.http = http_new(release.loop);
-        release.ledger = (struct printer_ledger){
-            .open = ledger_refuse, .close = ledger_close, .user = &release};
+        release.ledger =
+            (struct printer_ledger){.open = ledger_refuse, .close = ledger_close, .user = &release};
         rc = release_all(&release, config, limit_ms, err);
         http_free(release.http);
         journal_close(release.journal);

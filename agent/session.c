@@ -138,8 +138,7 @@ static int make_directory(struct session *session, const struct session_config *
                           struct error *err)
 {
     const struct unit_settings *settings = session->settings;
-    CLEANUP(free_p) char *wanted =
-        make_id(settings->id, session->row.job, session->row.started_at);
+    CLEANUP(free_p) char *wanted = make_id(settings->id, session->row.job, session->row.started_at);
 
     return frame_store_make_session(session->services.store, config->agent,
                                     settings->printer ? settings->printer : settings->id, wanted,
@@ -255,7 +254,6 @@ void session_settings_changed(struct session *session)
 }
 
 /* --- building --- */
-
 
 static void on_built(int result, const struct video_result *video, const struct error *err,
                      void *user)

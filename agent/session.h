@@ -83,7 +83,7 @@ struct session_totals {
     int64_t frames, bytes; /* over all cameras */
     int64_t last_frame_at;
     int64_t encoded_frames, dropped_frames; /* over all cameras */
-    double video_s;  /* of the first camera's growing video, as it would play now */
+    double video_s; /* of the first camera's growing video, as it would play now */
 };
 void session_get_totals(const struct session *session, struct session_totals *ret_totals);
 /* Frames of one camera (its index in the unit's list). */

@@ -7,26 +7,19 @@
 #include "agent/base/str.h"
 
 static const char *const state_names[SESSION_STATE_COUNT] = {
-    [SESSION_STANDBY] = "standby",   [SESSION_WAITING] = "waiting",
+    [SESSION_STANDBY] = "standby",     [SESSION_WAITING] = "waiting",
     [SESSION_CAPTURING] = "capturing", [SESSION_PAUSED] = "paused",
-    [SESSION_BUILDING] = "building", [SESSION_ERROR] = "error",
+    [SESSION_BUILDING] = "building",   [SESSION_ERROR] = "error",
 };
 
 static const char *const event_names[SESSION_EVENT_COUNT] = {
-    [SESSION_CMD_START] = "start",
-    [SESSION_CMD_STANDBY] = "standby",
-    [SESSION_CMD_PAUSE] = "pause",
-    [SESSION_CMD_RESUME] = "resume",
-    [SESSION_CMD_FINISH] = "finish",
-    [SESSION_CMD_ABORT] = "abort",
-    [SESSION_CMD_RESTART] = "restart",
-    [SESSION_CMD_SNAPSHOT] = "snapshot",
-    [SESSION_CMD_PREVIEW] = "preview",
-    [SESSION_JOB_STARTED] = "job_started",
-    [SESSION_JOB_ENDED] = "job_ended",
-    [SESSION_TRIGGER] = "trigger",
-    [SESSION_BUILT] = "built",
-    [SESSION_OPEN_FAILED] = "open_failed",
+    [SESSION_CMD_START] = "start",     [SESSION_CMD_STANDBY] = "standby",
+    [SESSION_CMD_PAUSE] = "pause",     [SESSION_CMD_RESUME] = "resume",
+    [SESSION_CMD_FINISH] = "finish",   [SESSION_CMD_ABORT] = "abort",
+    [SESSION_CMD_RESTART] = "restart", [SESSION_CMD_SNAPSHOT] = "snapshot",
+    [SESSION_CMD_PREVIEW] = "preview", [SESSION_JOB_STARTED] = "job_started",
+    [SESSION_JOB_ENDED] = "job_ended", [SESSION_TRIGGER] = "trigger",
+    [SESSION_BUILT] = "built",         [SESSION_OPEN_FAILED] = "open_failed",
     [SESSION_RETRY] = "retry",
 };
 

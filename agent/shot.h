@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* shot: one trigger becomes one picture of each camera of a unit.
  *
- * When asked, the printer is held first (paused, parked, settled); the pictures must then be captured
- * after it stood, else after the trigger. The printer is let go as soon as the last picture is in
- * memory: storing it is not the printer's business. A printer that cannot be held now does not cost
- * the frame: it is taken without. */
+ * When asked, the printer is held first (paused, parked, settled); the pictures must then be
+ * captured after it stood, else after the trigger. The printer is let go as soon as the last
+ * picture is in memory: storing it is not the printer's business. A printer that cannot be held now
+ * does not cost the frame: it is taken without. */
 #ifndef AGENT_SHOT_H
 #define AGENT_SHOT_H
 
@@ -12,9 +12,9 @@
 #include "capture/camera/camera.h"
 
 struct shot_plan {
-    struct printer *printer;   /* NULL: nothing to hold */
+    struct printer *printer; /* NULL: nothing to hold */
     struct hold_request hold;
-    struct camera **cameras;   /* borrowed until done */
+    struct camera **cameras; /* borrowed until done */
     size_t camera_count;
     int64_t trigger_at_mono_us;
 };

@@ -277,8 +277,9 @@ static void add_ids(cJSON *json, const struct config *config)
 
 static void add_methods(cJSON *json)
 {
-    static const char *const scopes[] = {
-        [TOPIC_SCOPE_AGENT] = "agent", [TOPIC_SCOPE_UNIT] = "unit", [TOPIC_SCOPE_CAMERA] = "camera"};
+    static const char *const scopes[] = {[TOPIC_SCOPE_AGENT] = "agent",
+                                         [TOPIC_SCOPE_UNIT] = "unit",
+                                         [TOPIC_SCOPE_CAMERA] = "camera"};
     cJSON *methods = json_add_array(json, "methods");
 
     for (size_t i = 0; i < VERB_COUNT; i++) {

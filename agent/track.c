@@ -191,8 +191,7 @@ static int open_video(struct track *track, struct error *err)
 static void feed_frame(const struct journal_frame *frame, void *user)
 {
     struct track *track = user;
-    CLEANUP(free_p) char *path =
-        frame_store_path(track->session_dir, track->camera, frame->seq);
+    CLEANUP(free_p) char *path = frame_store_path(track->session_dir, track->camera, frame->seq);
 
     video_add_frame(track->video, frame->seq, path);
 }
@@ -234,8 +233,8 @@ static int adopt_orphans(struct track *track, struct error *err)
 {
     struct stored_frame *stored = NULL;
     size_t count = 0;
-    int rc = frame_store_scan(track->session_dir, track->camera, track->next_seq, &stored, &count,
-                              err);
+    int rc =
+        frame_store_scan(track->session_dir, track->camera, track->next_seq, &stored, &count, err);
 
     for (size_t i = 0; rc == 0 && i < count; i++)
         adopt(track, &stored[i]);
@@ -246,8 +245,8 @@ static int adopt_orphans(struct track *track, struct error *err)
 static int recover(struct track *track, struct error *err)
 {
     struct journal_frame_totals totals = {0};
-    int rc = journal_frame_totals(track->services.journal, track->session, track->camera, &totals,
-                                  err);
+    int rc =
+        journal_frame_totals(track->services.journal, track->session, track->camera, &totals, err);
 
     if (rc < 0)
         return rc;

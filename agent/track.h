@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* track: the frames of one camera in one session, from the picture in memory to the growing video.
  *
- *   picture ─▶ frame_store (durable) ─▶ journal (durable) ─▶ announced ─▶ video ─▶ deleted if wished
+ *   picture ─▶ frame_store (durable) ─▶ journal (durable) ─▶ announced ─▶ video ─▶ deleted if
+ * wished
  *
  * A frame is announced only when file and journal row are durable; its number is used up only then.
  * Loop thread only. */
@@ -60,8 +61,8 @@ struct track_config {
 };
 
 /* Opens the camera's part of a session, new or interrupted: numbers go on after the last stored
- * frame; frames on disk that the journal lost are taken in; what the growing video lacks is fed to it
- * again. Blocks shortly. */
+ * frame; frames on disk that the journal lost are taken in; what the growing video lacks is fed to
+ * it again. Blocks shortly. */
 int track_open(const struct track_config *config, const struct track_events *events, void *user,
                struct track **ret_track, struct error *err) MUST_CHECK;
 /* Waits for nothing: frames under way become durable or are found at the next start. */

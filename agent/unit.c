@@ -1,33 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* unit: the imperative half of session_state. step() is the only place where the state changes; each
- * action bit has one function. Requests for frames wait in a short queue while a shot is under way,
- * because a printer can be held only once at a time and a camera is asked in order. */
+/* unit: the imperative half of session_state. step() is the only place where the state changes;
+ * each action bit has one function. */
 #include "agent/unit.h"
 
 #include "agent/base/clock.h"
-#include "agent/base/list.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/report.h"
+#include "agent/shot_queue.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { REQUESTS_MAX = 8, OPEN_RETRY_MS = 30000 };
-
-/* Somebody wants a picture. */
-struct request {
-    struct list link;
-    struct unit *unit;
-    struct trigger_cause cause;
-    bool for_session;     /* else only to be seen */
-    unit_answer_fn answer; /* NULL: nobody waits for it */
-    void *answer_user;
-    size_t cameras_left;   /* frames that are not durable yet */
-    cJSON *proof;          /* of the frames, for the answer */
-    struct error error;    /* of the last that failed */
-};
+enum { OPEN_RETRY_MS = 30000 };
 
 struct unit {
     struct unit_config config;
@@ -44,13 +31,9 @@ struct unit {
     bool unproven; /* the session was taken up after a restart; is its job still running? */
     struct trigger_cause last_cause;
 
-    struct list requests; /* waiting */
-    struct request *current;
-    struct shot_run *shot;
-    struct list storing; /* requests whose frames are on their way to the disk */
-
-    bool finish_wanted;  /* as soon as requests and an interim build are through */
-    const char *end;     /* why the session ends */
+    struct shot_queue *shots;
+    bool finish_wanted; /* as soon as shots and an interim build are through */
+    const char *end;    /* why the session ends */
     int64_t ended_at_mono_us;
     struct unit_build build;
     int64_t build_count;
@@ -60,7 +43,6 @@ struct unit {
 };
 
 static void step(struct unit *unit, enum session_event event);
-static void next_request(struct unit *unit);
 static void continue_finish(struct unit *unit);
 
 /* --- saying what happened --- */
@@ -96,79 +78,10 @@ static void clear_error(struct unit *unit)
 
 /* --- the session's voice --- */
 
-static void request_free(struct request *request)
-{
-    list_remove(&request->link);
-    json_free(request->proof);
-    free(request);
-}
-
-static void request_answer(struct request *request)
-{
-    cJSON *result;
-
-    if (!request->answer)
-        return;
-    if (json_size(request->proof) == 0) {
-        request->answer(ACK_CAMERA_FAILED, request->error.text, NULL, request->answer_user);
-        return;
-    }
-    result = json_object();
-    json_add(result, "frames", TAKE(request->proof));
-    request->answer(ACK_OK, NULL, result, request->answer_user);
-    json_free(result);
-}
-
-/* One camera's part of a request is durable or lost; the oldest request with parts left is meant,
- * because tracks answer in the order of their writes. */
-static void request_part_done(struct unit *unit, const struct frame_cause *cause, cJSON *proof,
-                              const struct error *err)
-{
-    struct request *request;
-
-    LIST_FOR_EACH(&unit->storing, request, struct request, link)
-    {
-        if (request->cause.at_mono_us != cause->trigger_at_mono_us)
-            continue;
-        if (proof)
-            json_add(request->proof, NULL, proof);
-        if (err)
-            request->error = *err;
-        if (--request->cameras_left == 0) {
-            request_answer(request);
-            request_free(request);
-            continue_finish(unit);
-        }
-        return;
-    }
-    json_free(proof);
-}
-
-static cJSON *describe_frame(const struct track_frame *frame)
-{
-    cJSON *data = json_object();
-
-    json_add_string(data, "camera", frame->camera);
-    json_add_int(data, "frame", frame->seq);
-    if (frame->cause.layer >= 0)
-        json_add_int(data, "layer", frame->cause.layer);
-    else
-        json_add_null(data, "layer");
-    json_add_string(data, "trigger", frame->cause.trigger);
-    json_add_bool(data, "parked", frame->cause.parked);
-    json_add_time(data, "captured_at", frame->captured_at);
-    json_add_int(data, "age_ms", frame->age_ms);
-    json_add_int(data, "bytes", frame->bytes);
-    json_add_int(data, "width", frame->width);
-    json_add_int(data, "height", frame->height);
-    json_add_string(data, "file", frame->path);
-    return data;
-}
-
 static void on_frame(const struct track_frame *frame, void *user)
 {
     struct unit *unit = user;
-    cJSON *data = describe_frame(frame);
+    cJSON *data = report_frame(frame);
 
     unit->callbacks.on_picture(unit,
                                &(struct unit_picture){.camera = frame->camera,
@@ -181,28 +94,23 @@ static void on_frame(const struct track_frame *frame, void *user)
     clear_error(unit);
     emit(unit, "frame", json_copy(data));
     changed(unit);
-    request_part_done(unit, &frame->cause, data, NULL);
+    shot_queue_part(unit->shots, frame->cause.trigger_at_mono_us, data, NULL);
 }
 
 static void on_frame_lost(const char *camera, const struct frame_cause *cause,
                           const struct error *err, void *user)
 {
     struct unit *unit = user;
-    cJSON *data = json_object();
 
     log_warn("unit.frame_missed", "unit=%s camera=%s trigger=%s layer=%d error=\"%s\"",
              unit_id(unit), camera, cause->trigger, cause->layer, err->text);
-    json_add_string(data, "camera", camera);
-    json_add_int(data, "layer", cause->layer);
-    json_add_string(data, "trigger", cause->trigger);
-    json_add_string(data, "error", err->text);
-    emit(unit, "frame_missed", data);
+    emit(unit, "frame_missed", report_lost_frame(camera, cause, err));
     set_error(unit, err);
-    request_part_done(unit, cause, NULL, err);
+    shot_queue_part(unit->shots, cause->trigger_at_mono_us, NULL, err);
 }
 
-static void on_growing(const char *camera, const struct video_state *state,
-                       const struct error *err, void *user)
+static void on_growing(const char *camera, const struct video_state *state, const struct error *err,
+                       void *user)
 {
     struct unit *unit = user;
 
@@ -241,66 +149,59 @@ static struct session_config session_config(const struct unit *unit)
 
 /* --- taking pictures --- */
 
-static bool may_hold(const struct unit *unit, const struct request *request)
+static bool may_hold(const struct unit *unit, const struct shot_request *request)
 {
-    const struct unit_settings *settings = unit->config.settings;
-
-    if (!unit->config.printer || !request->for_session)
+    if (!unit->config.printer || !request->for_session || request->must)
         return false;
-    if (str_equal(request->cause.name, "pause"))
-        return true;
-    return settings->pause && !str_equal(request->cause.name, "last");
+    return unit->config.settings->pause || str_equal(request->cause.name, "pause");
 }
 
-static struct hold_request hold_of(const struct unit *unit, const struct request *request)
+static void plan_shot(const struct shot_request *request, struct shot_plan *ret_plan, void *user)
 {
+    struct unit *unit = user;
     const struct unit_settings *settings = unit->config.settings;
 
-    return (struct hold_request){
-        .adopt_job_pause = str_equal(request->cause.name, "pause"),
-        .move = settings->park,
-        .x_mm = settings->park_x_mm,
-        .y_mm = settings->park_y_mm,
-        .feed_mm_min = settings->park_feed_mm_min,
-        .settle_ms = (int64_t)(settings->rest_s * 1000),
-        .from_layer = (int)settings->pause_from_layer,
+    *ret_plan = (struct shot_plan){
+        .printer = may_hold(unit, request) ? unit->config.printer : NULL,
+        .hold = {.adopt_job_pause = str_equal(request->cause.name, "pause"),
+                 .move = settings->park,
+                 .x_mm = settings->park_x_mm,
+                 .y_mm = settings->park_y_mm,
+                 .feed_mm_min = settings->park_feed_mm_min,
+                 .settle_ms = (int64_t)(settings->rest_s * 1000),
+                 .from_layer = (int)settings->pause_from_layer},
+        .cameras = unit->cameras,
+        .camera_count = settings->cameras.count,
+        .trigger_at_mono_us = request->cause.at_mono_us,
     };
 }
 
 /* Pictures that belong to no session: shown, not stored. */
-static void show_pictures(struct unit *unit, struct request *request,
+static void show_pictures(struct unit *unit, const struct shot_request *request,
                           const struct shot_result *shot)
 {
     const struct conf_strings *cameras = &unit->config.settings->cameras;
 
     for (size_t i = 0; i < cameras->count; i++) {
-        struct picture *picture = shot->pictures[i].picture;
-        cJSON *proof;
+        const struct shot_picture *taken = &shot->pictures[i];
+        cJSON *proof = NULL;
 
-        if (!picture) {
-            request->error = shot->pictures[i].error;
-            continue;
+        if (taken->picture) {
+            struct unit_picture shown = {
+                .camera = cameras->items[i],
+                .layer = -1,
+                .captured_at = clock_wall_of_mono_ms(taken->picture->captured_at_mono_us / 1000),
+                .picture = taken->picture,
+            };
+            unit->callbacks.on_picture(unit, &shown, unit->user);
+            proof = report_picture(shown.camera, taken->picture, request->cause.at_mono_us);
         }
-        struct unit_picture shown = {
-            .camera = cameras->items[i],
-            .layer = -1,
-            .captured_at = clock_wall_of_mono_ms(picture->captured_at_mono_us / 1000),
-            .picture = picture,
-        };
-        unit->callbacks.on_picture(unit, &shown, unit->user);
-        proof = json_object();
-        json_add_string(proof, "camera", shown.camera);
-        json_add_time(proof, "captured_at", shown.captured_at);
-        json_add_int(proof, "age_ms",
-                     (picture->captured_at_mono_us - request->cause.at_mono_us) / 1000);
-        json_add_int(proof, "bytes", (int64_t)picture->len);
-        json_add(request->proof, NULL, proof);
+        shot_queue_part(unit->shots, request->cause.at_mono_us, proof,
+                        taken->picture ? NULL : &taken->error);
     }
-    request_answer(request);
-    request_free(request);
 }
 
-static void store_pictures(struct unit *unit, struct request *request,
+static void store_pictures(struct unit *unit, const struct shot_request *request,
                            const struct shot_result *shot)
 {
     struct frame_cause cause = {
@@ -310,120 +211,44 @@ static void store_pictures(struct unit *unit, struct request *request,
         .trigger_at_mono_us = request->cause.at_mono_us,
     };
 
-    request->cameras_left = unit->config.settings->cameras.count;
-    list_append(&unit->storing, &request->link);
     if (cause.layer >= 0)
         session_set_last_layer(unit->session, cause.layer);
     session_add(unit->session, shot, &cause);
 }
 
-static void on_shot(const struct shot_result *shot, void *user)
+static void on_taken(const struct shot_request *request, const struct shot_result *shot, void *user)
 {
     struct unit *unit = user;
-    struct request *request = TAKE(unit->current);
 
-    unit->shot = NULL;
     if (shot->hold_error)
         log_info("unit.frame_without_hold", "unit=%s layer=%d reason=\"%s\"", unit_id(unit),
                  request->cause.layer, shot->hold_error->text);
-    if (request->for_session && unit->session)
+    if (request->for_session)
         store_pictures(unit, request, shot);
     else
         show_pictures(unit, request, shot);
-    next_request(unit);
 }
 
-static void next_request(struct unit *unit)
+static void on_gave_way(const struct shot_request *request, void *user)
 {
-    struct shot_plan plan;
+    struct unit *unit = user;
 
-    if (unit->shot)
-        return;
-    unit->current = LIST_FIRST(&unit->requests, struct request, link);
-    if (!unit->current) {
-        continue_finish(unit);
-        return;
-    }
-    list_remove(&unit->current->link);
-    plan = (struct shot_plan){
-        .printer = may_hold(unit, unit->current) ? unit->config.printer : NULL,
-        .hold = hold_of(unit, unit->current),
-        .cameras = unit->cameras,
-        .camera_count = unit->config.settings->cameras.count,
-        .trigger_at_mono_us = unit->current->cause.at_mono_us,
-    };
-    unit->shot = shot_start(&plan, on_shot, unit);
+    session_count_missed(unit->session);
+    log_warn("unit.trigger_missed", "unit=%s trigger=%s layer=%d reason=\"too fast\"",
+             unit_id(unit), request->cause.name, request->cause.layer);
 }
 
-static size_t count_requests(const struct unit *unit)
+static void on_shots_idle(void *user)
 {
-    size_t count = 0;
-
-    for (const struct list *it = unit->requests.next; it != &unit->requests; it = it->next)
-        count++;
-    return count;
+    continue_finish(user);
 }
 
-/* A trigger that comes while an earlier one still waits takes its place: two frames of the same
- * moment help nobody. The one that gives way is counted as missed. */
-static void give_way(struct unit *unit)
-{
-    struct request *waiting;
-
-    LIST_FOR_EACH(&unit->requests, waiting, struct request, link)
-    {
-        if (waiting->answer || !waiting->for_session || str_equal(waiting->cause.name, "last"))
-            continue;
-        session_count_missed(unit->session);
-        log_warn("unit.trigger_missed", "unit=%s trigger=%s layer=%d reason=\"too fast\"",
-                 unit_id(unit), waiting->cause.name, waiting->cause.layer);
-        request_free(waiting);
-    }
-}
-
-static void ask_picture(struct unit *unit, const struct trigger_cause *cause, bool for_session,
-                        unit_answer_fn answer, void *answer_user)
-{
-    struct request *request;
-
-    if (answer && count_requests(unit) >= REQUESTS_MAX) {
-        answer(ACK_BUSY, "too many snapshots are waiting already; try again in a moment", NULL,
-               answer_user);
-        return;
-    }
-    if (!answer && for_session && !str_equal(cause->name, "last"))
-        give_way(unit);
-    request = xcalloc(1, sizeof(*request));
-    request->unit = unit;
-    request->cause = *cause;
-    request->for_session = for_session;
-    request->answer = answer;
-    request->answer_user = answer_user;
-    request->proof = json_array();
-    list_append(&unit->requests, &request->link);
-    next_request(unit);
-}
-
-static void drop_requests(struct unit *unit)
-{
-    struct request *request;
-
-    shot_cancel(TAKE(unit->shot));
-    if (unit->current)
-        list_append(&unit->requests, &TAKE(unit->current)->link);
-    LIST_FOR_EACH(&unit->storing, request, struct request, link)
-    {
-        list_remove(&request->link);
-        list_append(&unit->requests, &request->link);
-    }
-    LIST_FOR_EACH(&unit->requests, request, struct request, link)
-    {
-        if (request->answer)
-            request->answer(ACK_CANCELLED, "the session ended before the frame was taken", NULL,
-                            request->answer_user);
-        request_free(request);
-    }
-}
+static const struct shot_queue_events shot_events = {
+    .plan = plan_shot,
+    .taken = on_taken,
+    .gave_way = on_gave_way,
+    .idle = on_shots_idle,
+};
 
 /* --- building videos --- */
 
@@ -440,25 +265,17 @@ static void end_build(struct unit *unit)
     changed(unit);
 }
 
-static cJSON *describe_video(const struct unit *unit, const char *camera,
-                             const struct video_result *video)
+static struct report_video about_build(const struct unit *unit, const char *camera,
+                                       int64_t ready_ms)
 {
-    cJSON *data = json_object();
-
-    json_add_string(data, "job", unit->build.id);
-    json_add_string(data, "kind", unit->build.kind);
-    json_add_string(data, "session", session_id(unit->session));
-    json_add_string(data, "camera", camera);
-    json_add_string(data, "file", video->path);
-    json_add_int(data, "frames", video->frames);
-    json_add_int(data, "dropped_frames", video->dropped_frames);
-    json_add_int(data, "missed", session_missed(unit->session));
-    json_add_number(data, "duration_s", video->duration_s, 3);
-    json_add_number(data, "fps", video->fps, 3);
-    json_add_int(data, "bytes", video->bytes);
-    json_add_int(data, "width", video->width);
-    json_add_int(data, "height", video->height);
-    return data;
+    return (struct report_video){
+        .job = unit->build.id,
+        .kind = unit->build.kind,
+        .session = session_id(unit->session),
+        .camera = camera,
+        .missed = session_missed(unit->session),
+        .ready_ms_after_end = ready_ms,
+    };
 }
 
 static void keep_video(struct unit *unit, const char *camera, const struct video_result *video,
@@ -482,22 +299,18 @@ static void keep_video(struct unit *unit, const char *camera, const struct video
                       NULL, NULL);
 }
 
-static void video_failed(struct unit *unit, int result, const char *camera,
-                         const struct error *err)
+/* Too few frames (-ENODATA) is what the settings want, not a failure. */
+static void video_failed(struct unit *unit, int result, const char *camera, const struct error *err)
 {
-    cJSON *data = json_object();
+    struct report_video about = about_build(unit, camera, -1);
     bool wanted = result != -ENODATA;
 
-    json_add_string(data, "job", unit->build.id);
-    json_add_string(data, "kind", unit->build.kind);
-    json_add_string(data, "camera", camera);
-    json_add_string(data, "error", err->text);
     if (wanted) {
         log_error("unit.video_failed", "unit=%s camera=%s error=\"%s\"", unit_id(unit), camera,
                   err->text);
         set_error(unit, err);
     }
-    emit(unit, wanted ? "video_failed" : "video_none", data);
+    emit(unit, wanted ? "video_failed" : "video_none", report_failed_video(&about, err));
 }
 
 static void on_final_video(int result, const char *camera, const struct video_result *video,
@@ -505,6 +318,7 @@ static void on_final_video(int result, const char *camera, const struct video_re
 {
     struct unit *unit = user;
     int64_t ready_ms = (clock_mono_us() - unit->ended_at_mono_us) / 1000;
+    struct report_video about = about_build(unit, camera, ready_ms);
     cJSON *data;
 
     if (result < 0) {
@@ -512,8 +326,7 @@ static void on_final_video(int result, const char *camera, const struct video_re
         return;
     }
     keep_video(unit, camera, video, ready_ms);
-    data = describe_video(unit, camera, video);
-    json_add_int(data, "ready_ms_after_end", ready_ms);
+    data = report_video(&about, video);
     log_info("unit.video_ready", "unit=%s camera=%s frames=%lld ready_ms=%lld file=\"%s\"",
              unit_id(unit), camera, (long long)video->frames, (long long)ready_ms, video->path);
     unit->callbacks.on_video(unit, data, unit->user);
@@ -524,13 +337,14 @@ static void on_preview_video(int result, const char *camera, const struct video_
                              const struct error *err, void *user)
 {
     struct unit *unit = user;
+    struct report_video about = about_build(unit, camera, -1);
 
     if (result < 0) {
         video_failed(unit, result, camera, err);
         return;
     }
     keep_video(unit, camera, video, 0);
-    emit(unit, "preview_ready", describe_video(unit, camera, video));
+    emit(unit, "preview_ready", report_video(&about, video));
 }
 
 static void close_session(struct unit *unit, const char *event, bool discard)
@@ -575,8 +389,7 @@ static void on_built(void *user)
 /* The final video begins when nothing else of the session is under way. */
 static void continue_finish(struct unit *unit)
 {
-    if (!unit->finish_wanted || unit->shot || unit->current || !list_empty(&unit->requests) ||
-        !list_empty(&unit->storing) || session_building(unit->session))
+    if (!unit->finish_wanted || !shot_queue_idle(unit->shots) || session_building(unit->session))
         return;
     unit->finish_wanted = false;
     session_finish(unit->session, on_final_video, on_built, unit);
@@ -627,18 +440,23 @@ static bool wants_last_frame(const struct unit *unit)
 
 static void do_finish(struct unit *unit)
 {
-    struct trigger_cause last = {
-        .name = "last", .layer = session_last_layer(unit->session), .at_mono_us = clock_mono_us()};
+    struct shot_request last = {
+        .cause = {.name = "last",
+                  .layer = session_last_layer(unit->session),
+                  .at_mono_us = clock_mono_us()},
+        .for_session = true,
+        .must = true,
+    };
 
     if (!unit->end) {
         unit->end = "finished";
-        unit->ended_at_mono_us = last.at_mono_us;
+        unit->ended_at_mono_us = last.cause.at_mono_us;
     }
     session_set_tail(unit->session, true);
     start_build(unit, "final");
     unit->finish_wanted = true;
     if (wants_last_frame(unit))
-        ask_picture(unit, &last, true, NULL, NULL);
+        shot_queue_ask(unit->shots, &last);
     else
         continue_finish(unit);
 }
@@ -647,7 +465,7 @@ static void do_discard(struct unit *unit)
 {
     unit->end = "discarded";
     unit->finish_wanted = false;
-    drop_requests(unit);
+    shot_queue_drop(unit->shots);
     end_build(unit);
     close_session(unit, "session_discarded", !unit->config.settings->keep_files);
 }
@@ -656,7 +474,7 @@ static void do_abort(struct unit *unit)
 {
     unit->end = "aborted";
     unit->finish_wanted = false;
-    drop_requests(unit);
+    shot_queue_drop(unit->shots);
     end_build(unit);
     close_session(unit, "session_aborted", false);
 }
@@ -687,8 +505,8 @@ static void enter(struct unit *unit, enum session_state next)
     unit->callbacks.on_changed(unit, true, unit->user);
 }
 
-/* Actions that go with entering a state. Pictures and previews, which a command waits for, are asked
- * for by their callers. */
+/* Actions that go with entering a state. Pictures and previews, which a command waits for, are
+ * asked for by their callers. */
 static void act(struct unit *unit, unsigned actions)
 {
     if (actions & SESSION_DO_NOTE_RESTART)
@@ -741,8 +559,8 @@ static bool printing(const struct unit *unit)
 /* The same layer told by two triggers (the printer's count and a message) is one moment. */
 static bool is_repetition(const struct unit *unit, const struct trigger_cause *cause)
 {
-    return cause->layer >= 0 && cause->layer == unit->last_cause.layer &&
-           unit->last_cause.name && !str_equal(cause->name, unit->last_cause.name);
+    return cause->layer >= 0 && cause->layer == unit->last_cause.layer && unit->last_cause.name &&
+           !str_equal(cause->name, unit->last_cause.name);
 }
 
 static void on_trigger(const struct trigger_cause *cause, void *user)
@@ -757,7 +575,7 @@ static void on_trigger(const struct trigger_cause *cause, void *user)
     if (is_repetition(unit, cause))
         return;
     unit->last_cause = *cause;
-    ask_picture(unit, cause, true, NULL, NULL);
+    shot_queue_ask(unit->shots, &(struct shot_request){.cause = *cause, .for_session = true});
 }
 
 void unit_on_message(struct unit *unit, const char *payload, size_t len, int64_t at_mono_us)
@@ -838,7 +656,7 @@ void unit_on_printer(struct unit *unit, const struct printer_event *event)
 
 /* --- commands --- */
 
-static void answer_state(struct unit *unit, unit_answer_fn answer, void *user)
+static void answer_state(struct unit *unit, answer_fn answer, void *user)
 {
     cJSON *result = json_object();
 
@@ -849,7 +667,7 @@ static void answer_state(struct unit *unit, unit_answer_fn answer, void *user)
     json_free(result);
 }
 
-static void preview(struct unit *unit, unit_answer_fn answer, void *user)
+static void preview(struct unit *unit, answer_fn answer, void *user)
 {
     struct error err = {0};
     int rc;
@@ -869,13 +687,18 @@ static void preview(struct unit *unit, unit_answer_fn answer, void *user)
     answer_state(unit, answer, user);
 }
 
-static void snapshot(struct unit *unit, bool for_session, unit_answer_fn answer, void *user)
+static void snapshot(struct unit *unit, bool for_session, answer_fn answer, void *user)
 {
-    struct trigger_cause cause = {.name = "command", .layer = -1, .at_mono_us = clock_mono_us()};
+    struct shot_request request = {
+        .cause = {.name = "command", .layer = -1, .at_mono_us = clock_mono_us()},
+        .for_session = for_session,
+        .answer = answer,
+        .answer_user = user,
+    };
 
     if (unit->config.printer)
-        cause.layer = printer_get_view(unit->config.printer)->layer;
-    ask_picture(unit, &cause, for_session, answer, user);
+        request.cause.layer = printer_get_view(unit->config.printer)->layer;
+    shot_queue_ask(unit->shots, &request);
 }
 
 static void emit_command(struct unit *unit, enum session_event command)
@@ -886,7 +709,7 @@ static void emit_command(struct unit *unit, enum session_event command)
         emit(unit, "session_resumed", json_object());
 }
 
-void unit_command(struct unit *unit, enum session_event command, unit_answer_fn answer, void *user)
+void unit_command(struct unit *unit, enum session_event command, answer_fn answer, void *user)
 {
     struct session_step next;
 
@@ -912,8 +735,8 @@ void unit_command(struct unit *unit, enum session_event command, unit_answer_fn 
 static void reopen_triggers(struct unit *unit)
 {
     triggers_close(unit->triggers);
-    unit->triggers = triggers_open(unit->config.services.loop, unit->config.settings, on_trigger,
-                                   unit);
+    unit->triggers =
+        triggers_open(unit->config.services.loop, unit->config.settings, on_trigger, unit);
     triggers_set_active(unit->triggers, unit->state == SESSION_CAPTURING);
 }
 
@@ -964,10 +787,10 @@ static bool recover(struct unit *unit)
     log_info("unit.session_recovered", "unit=%s session=%s state=%s", unit_id(unit), row.id,
              row.state);
     journal_session_done(&row);
-    unit->unproven = unit->config.printer && session_job(unit->session) &&
-                     state != SESSION_BUILDING;
-    unit->last_cause = (struct trigger_cause){.name = "recovered",
-                                              .layer = session_last_layer(unit->session)};
+    unit->unproven =
+        unit->config.printer && session_job(unit->session) && state != SESSION_BUILDING;
+    unit->last_cause =
+        (struct trigger_cause){.name = "recovered", .layer = session_last_layer(unit->session)};
     enter(unit, state == SESSION_STATE_COUNT ? SESSION_CAPTURING : state);
     emit(unit, "session_recovered", json_object());
     return true;
@@ -991,13 +814,12 @@ struct unit *unit_new(const struct unit_config *config, const struct unit_callba
     unit->config = *config;
     unit->callbacks = *callbacks;
     unit->user = user;
-    unit->cameras = xmemdup(config->cameras,
-                            config->settings->cameras.count * sizeof(*config->cameras));
+    unit->cameras =
+        xmemdup(config->cameras, config->settings->cameras.count * sizeof(*config->cameras));
     unit->state = SESSION_STANDBY;
     unit->state_since = clock_wall_ms();
     unit->last_cause.layer = -1;
-    list_init(&unit->requests);
-    list_init(&unit->storing);
+    unit->shots = shot_queue_new(config->settings->cameras.count, &shot_events, unit);
     unit->retry = timer_new(config->services.loop, on_retry, unit);
     unit->triggers = triggers_open(config->services.loop, config->settings, on_trigger, unit);
     if (recover(unit)) {
@@ -1013,7 +835,7 @@ void unit_free(struct unit *unit)
 {
     if (!unit)
         return;
-    drop_requests(unit);
+    shot_queue_free(unit->shots);
     if (keeps_cameras(unit->state))
         hold_cameras(unit, false);
     session_free(unit->session);

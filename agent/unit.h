@@ -4,10 +4,8 @@
 #ifndef AGENT_UNIT_H
 #define AGENT_UNIT_H
 
-#include "agent/base/json.h"
 #include "agent/session.h"
-#include "agent/trigger/trigger.h"
-#include "mqtt/envelope.h"
+#include "agent/shot_queue.h"
 
 struct unit;
 
@@ -45,12 +43,8 @@ struct unit *unit_new(const struct unit_config *config, const struct unit_callba
 /* Leaves an open session to be taken up again. NULL is fine. */
 void unit_free(struct unit *unit);
 
-/* The answer to a command: comes exactly once, perhaps from inside the call. result: an object or
- * NULL, borrowed; message: for a failure. */
-typedef void (*unit_answer_fn)(enum ack_code code, const char *message, const cJSON *result,
-                               void *user);
-/* SESSION_CMD_… only. */
-void unit_command(struct unit *unit, enum session_event command, unit_answer_fn answer, void *user);
+/* The answer comes exactly once, perhaps from inside the call. SESSION_CMD_… only. */
+void unit_command(struct unit *unit, enum session_event command, answer_fn answer, void *user);
 /* One setting from bare text. */
 enum ack_code unit_set(struct unit *unit, const char *key, const char *text,
                        struct error *err) MUST_CHECK;
@@ -60,8 +54,8 @@ void unit_on_printer(struct unit *unit, const struct printer_event *event);
 void unit_on_message(struct unit *unit, const char *payload, size_t len, int64_t at_mono_us);
 
 /* --- looks, for the status topics --- */
-struct unit_build { /* the video that is being made */
-    char id[64];    /* job id; "" = none */
+struct unit_build {   /* the video that is being made */
+    char id[64];      /* job id; "" = none */
     const char *kind; /* "final", "preview" */
     double progress;  /* 0..1 */
     int64_t started_at_mono_ms;
@@ -69,10 +63,10 @@ struct unit_build { /* the video that is being made */
 const char *unit_id(const struct unit *unit);
 const struct unit_settings *unit_get_settings(const struct unit *unit);
 enum session_state unit_state(const struct unit *unit);
-int64_t unit_state_since(const struct unit *unit); /* wall ms */
+int64_t unit_state_since(const struct unit *unit);           /* wall ms */
 const struct session *unit_session(const struct unit *unit); /* NULL = none */
 const struct unit_build *unit_get_build(const struct unit *unit);
-struct printer *unit_printer(const struct unit *unit);       /* NULL = none */
+struct printer *unit_printer(const struct unit *unit); /* NULL = none */
 struct camera *unit_camera(const struct unit *unit, size_t index);
 /* What troubles it now, code 0 = nothing; since: wall ms. */
 const struct error *unit_error(const struct unit *unit, int64_t *ret_since);

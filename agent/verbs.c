@@ -17,8 +17,9 @@ const struct verb verbs[VERB_COUNT] = {
                          "end the session at once: no last frame, no video; frames are kept"},
     [VERB_UNIT_RESTART] = {TOPIC_SCOPE_UNIT, "restart", VERB_DURABLE_ID | VERB_LONG,
                            "finish the session with its video and begin a new one"},
-    [VERB_UNIT_SNAPSHOT] = {TOPIC_SCOPE_UNIT, "snapshot", 0,
-                            "take one frame now (without a session: only the picture is published)"},
+    [VERB_UNIT_SNAPSHOT] =
+        {TOPIC_SCOPE_UNIT, "snapshot", 0,
+         "take one frame now (without a session: only the picture is published)"},
     [VERB_UNIT_PREVIEW] = {TOPIC_SCOPE_UNIT, "preview", VERB_LONG,
                            "make a video of the frames so far; capture goes on"},
     [VERB_CAMERA_SNAPSHOT] = {TOPIC_SCOPE_CAMERA, "snapshot", 0,

@@ -32,7 +32,7 @@ struct verb {
     enum topic_scope scope;
     const char *name;
     unsigned flags;
-    const char *help;         /* one line */
+    const char *help; /* one line */
 };
 extern const struct verb verbs[VERB_COUNT];
 

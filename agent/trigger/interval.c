@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* interval: every interval_s from the moment frames begin, on a fixed grid, so that a slow frame does
- * not shift the ones after it. A machine that slept catches up with one frame, not with all. */
+/* interval: every interval_s from the moment frames begin, on a fixed grid, so that a slow frame
+ * does not shift the ones after it. A machine that slept catches up with one frame, not with all.
+ */
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/trigger/trigger.h"

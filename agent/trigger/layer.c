@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* layer: every n-th layer change that the printer reports, counted from the first one seen; numbers
- * are not trusted for the count, because a layer may go down (objects printed one after another). */
+ * are not trusted for the count, because a layer may go down (objects printed one after another).
+ */
 #include "agent/base/mem.h"
 #include "agent/trigger/trigger.h"
 
