@@ -57,7 +57,8 @@ struct view {
 struct camera {
     struct camera_config config;
     struct faults *faults;
-    uv_timer_t timer;
+    uv_timer_t timer; /* runs while there are streams */
+    uint64_t due_ns;
     tjhandle encoder;
     struct view views[CAMERA_VIEWS];
     uint32_t frame;
@@ -342,6 +343,17 @@ static void tick_view(struct camera *camera, int index)
     push_or_delay(camera, view, now_us, part_of(&shot), shot);
 }
 
+static void on_tick(uv_timer_t *timer);
+
+/* Counted from the tick that was due, not from the one that came: the rate must not drift. */
+static void schedule(struct camera *camera)
+{
+    uint64_t period_ns = 1000000000 / (uint64_t)camera->config.fps, now_ns = uv_hrtime();
+
+    camera->due_ns = MAX(camera->due_ns + period_ns, now_ns);
+    uv_timer_start(&camera->timer, on_tick, (camera->due_ns - now_ns) / 1000000, 0);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct camera *camera = timer->data;
@@ -351,8 +363,8 @@ static void on_tick(uv_timer_t *timer)
         tick_view(camera, i);
         streams += camera->views[i].stream_count;
     }
-    if (streams == 0)
-        uv_timer_stop(timer);
+    if (streams > 0)
+        schedule(camera);
 }
 
 static void on_gone(struct http_exchange *exchange, void *user)
@@ -377,7 +389,6 @@ static void start_stream(struct camera *camera, int index, struct http_exchange 
                          bool still, bool endless)
 {
     struct view *view = &camera->views[index];
-    uint64_t period_ms = 1000 / (uint64_t)camera->config.fps;
 
     if (view->stream_count == STREAMS_MAX) {
         http_exchange_answer(exchange, &(struct http_answer){.status = 503});
@@ -392,7 +403,7 @@ static void start_stream(struct camera *camera, int index, struct http_exchange 
     if (endless && !still)
         push_text(exchange, "Content-Type: image/jpeg\r\n\r\n");
     if (!uv_is_active((uv_handle_t *)&camera->timer))
-        uv_timer_start(&camera->timer, on_tick, 0, period_ms);
+        schedule(camera);
 }
 
 /* --- requests --- */
