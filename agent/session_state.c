@@ -168,7 +168,8 @@ static struct session_step after_build(const struct session_facts *facts)
 {
     if (facts->restart_asked)
         return begin(facts);
-    if (facts->new_job && after_session(facts) == SESSION_WAITING)
+    /* The new one may be over already, and then nothing would ever end its session. */
+    if (facts->new_job && facts->job_running && after_session(facts) == SESSION_WAITING)
         return go(SESSION_CAPTURING, SESSION_DO_OPEN);
     return go(after_session(facts), 0);
 }
