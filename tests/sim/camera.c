@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* camera: a shot is drawn, marked and compressed; faults of the picture are done to the shot, so
- * stills and streams have them alike. A stream is a list of exchanges per view and one timer. */
+/* camera: a still is a shot, a stream is a list of exchanges per view that one timer feeds. */
 #include "tests/sim/camera.h"
 
 #include "agent/base/buf.h"
-#include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "tests/sim/spoil.h"
@@ -12,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
-#include <turbojpeg.h>
 
 #define BOUNDARY "lapsedsim"
 
@@ -21,17 +17,6 @@ enum {
     STREAMS_MAX = 32,
     LATE_MAX = 128,
     ENDLESS_BYTES = 32 * 1024,
-    WRONG_WIDTH = 320,
-    WRONG_HEIGHT = 240,
-    FRAME_SERIAL_MASK = 0xffffff,
-};
-
-struct shot {
-    struct blob *jpeg;
-    struct marker marker;
-    int64_t wall_us; /* of the exposure */
-    const char *spoilt;
-    int64_t late_ms;
 };
 
 struct late_part { /* waits in a slow camera */
@@ -46,8 +31,7 @@ struct stream {
 };
 
 struct view {
-    struct scene_painter *painter, *wrong_painter;
-    struct shot last;
+    struct sensor *sensor;
     struct stream streams[STREAMS_MAX];
     int stream_count;
     struct late_part late[LATE_MAX];
@@ -59,159 +43,17 @@ struct camera {
     struct faults *faults;
     uv_timer_t timer; /* runs while there are streams */
     uint64_t due_ns;
-    tjhandle encoder;
     struct view views[CAMERA_VIEWS];
     uint32_t frame;
 };
 
-/* --- a shot --- */
-
-static struct blob *compress(struct camera *camera, const struct picture *picture)
-{
-    const unsigned char *planes[3] = {picture->y, picture->u, picture->v};
-    unsigned char *jpeg = NULL;
-    unsigned long len = 0;
-    uint8_t *copy;
-
-    if (tjCompressFromYUVPlanes(camera->encoder, planes, picture->width, NULL, picture->height,
-                                TJSAMP_420, &jpeg, &len, camera->config.quality,
-                                TJFLAG_FASTDCT) < 0)
-        abort();
-    copy = xmemdup(jpeg, len);
-    tjFree(jpeg);
-    return blob_new(copy, len);
-}
-
-static int64_t wall_now_us(void)
-{
-    struct timeval now;
-
-    gettimeofday(&now, NULL);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_usec;
-}
-
-static struct marker marker_of(struct camera *camera, const struct scene *scene, int view)
-{
-    return (struct marker){
-        .layer = (uint16_t)scene->layer,
-        .x_dmm = (int16_t)(scene->head_mm[0] * 10 + 0.5),
-        .y_dmm = (int16_t)(scene->head_mm[1] * 10 + 0.5),
-        .paused = scene->paused,
-        .standing = scene->standing,
-        .job = scene->job,
-        .view = (uint8_t)view,
-        .frame = ++camera->frame & FRAME_SERIAL_MASK,
-        .time_ms = (uint32_t)(scene->time_us / 1000),
-    };
-}
-
-static struct shot take_shot(struct camera *camera, int index, struct scene_painter *painter,
-                             const struct scene *scene, bool black)
-{
-    struct shot shot = {.marker = marker_of(camera, scene, index), .wall_us = wall_now_us()};
-    struct picture *picture = scene_paint(painter, scene);
-    size_t luma = (size_t)picture->width * (size_t)picture->height;
-
-    marker_draw(picture->y, picture->width, picture->height, picture->width, &shot.marker);
-    if (black) {
-        memset(picture->y, 4, luma);
-        memset(picture->u, 128, luma / 2);
-    }
-    shot.jpeg = compress(camera, picture);
-    return shot;
-}
-
-static struct blob *half_of(const struct blob *jpeg)
-{
-    return blob_new(xmemdup(jpeg->data, jpeg->len / 2), jpeg->len / 2);
-}
-
-static struct blob *noise_of(const struct blob *jpeg)
-{
-    uint8_t *bytes = xmemdup(jpeg->data, jpeg->len);
-
-    for (size_t i = 0; i < jpeg->len; i++)
-        bytes[i] ^= (uint8_t)(0xa5 + i * 7);
-    return blob_new(bytes, jpeg->len);
-}
-
-static struct blob *empty_blob(void)
-{
-    return blob_new(xmalloc(1), 0);
-}
-
-static void replace_jpeg(struct shot *shot, struct blob *jpeg, const char *spoilt)
-{
-    blob_unref(shot->jpeg);
-    shot->jpeg = jpeg;
-    shot->spoilt = spoilt;
-}
-
-/* Faults that leave no picture of the scene. */
-static void spoil_bytes(struct camera *camera, int64_t now_us, struct shot *shot)
-{
-    static const char page[] = "<html><body>camera is busy</body></html>";
-
-    if (faults_hit(camera->faults, FAULT_CAM_TRUNCATED, FAULT_ON_CAMERA, now_us))
-        replace_jpeg(shot, half_of(shot->jpeg), "cam_truncated");
-    if (faults_hit(camera->faults, FAULT_CAM_GARBAGE, FAULT_ON_CAMERA, now_us))
-        replace_jpeg(shot, noise_of(shot->jpeg), "cam_garbage");
-    if (faults_hit(camera->faults, FAULT_CAM_ZERO, FAULT_ON_CAMERA, now_us))
-        replace_jpeg(shot, empty_blob(), "cam_zero");
-    if (faults_hit(camera->faults, FAULT_CAM_HTML, FAULT_ON_CAMERA, now_us))
-        replace_jpeg(shot, blob_new(xmemdup(page, strlen(page)), strlen(page)), "cam_html");
-}
-
-static struct scene_painter *painter_for(struct camera *camera, int index, bool wrong_size)
-{
-    struct view *view = &camera->views[index];
-    const struct camera_config *config = &camera->config;
-
-    if (wrong_size && !view->wrong_painter)
-        view->wrong_painter =
-            scene_painter_new(index, WRONG_WIDTH, WRONG_HEIGHT, config->noise, config->seed);
-    if (!view->painter)
-        view->painter =
-            scene_painter_new(index, config->width, config->height, config->noise, config->seed);
-    return wrong_size ? view->wrong_painter : view->painter;
-}
-
-static void remember(struct view *view, const struct shot *shot)
-{
-    struct blob *old = view->last.jpeg;
-
-    view->last = *shot;
-    blob_ref(shot->jpeg);
-    blob_unref(old);
-}
-
-/* The caller unrefs shot.jpeg. */
 static struct shot shoot(struct camera *camera, int index, int64_t *ret_now_us)
 {
-    struct view *view = &camera->views[index];
     struct scene scene;
-    struct shot shot;
-    const struct fault *slow;
-    bool frozen, wrong_size, black;
 
     camera->config.look(&scene, camera->config.user);
     *ret_now_us = scene.time_us;
-    frozen = faults_hit(camera->faults, FAULT_CAM_FROZEN, FAULT_ON_CAMERA, scene.time_us);
-    wrong_size = faults_hit(camera->faults, FAULT_CAM_WRONG_SIZE, FAULT_ON_CAMERA, scene.time_us);
-    black = faults_hit(camera->faults, FAULT_CAM_BLACK, FAULT_ON_CAMERA, scene.time_us);
-    slow = faults_hit(camera->faults, FAULT_CAM_SLOW, FAULT_ON_CAMERA, scene.time_us);
-    if (frozen && view->last.jpeg) {
-        shot = view->last;
-        blob_ref(shot.jpeg);
-        shot.spoilt = "cam_frozen";
-    } else {
-        shot = take_shot(camera, index, painter_for(camera, index, wrong_size), &scene, black);
-        shot.spoilt = wrong_size ? "cam_wrong_size" : black ? "cam_black" : NULL;
-        remember(view, &shot);
-    }
-    shot.late_ms = slow ? slow->ms : 0;
-    spoil_bytes(camera, scene.time_us, &shot);
-    return shot;
+    return sensor_shoot(camera->views[index].sensor, &scene, ++camera->frame);
 }
 
 static void served(struct camera *camera, const struct shot *shot, bool stream)
@@ -481,7 +323,8 @@ struct camera *camera_new(uv_loop_t *loop, const struct camera_config *config,
 
     camera->config = *config;
     camera->faults = faults;
-    camera->encoder = tjInitCompress();
+    for (int i = 0; i < CAMERA_VIEWS; i++)
+        camera->views[i].sensor = sensor_new(i, &config->sensor, faults);
     uv_timer_init(loop, &camera->timer);
     camera->timer.data = camera;
     return camera;
@@ -493,9 +336,7 @@ static void free_view(struct view *view)
         blob_unref(view->late[i].part);
         blob_unref(view->late[i].shot.jpeg);
     }
-    blob_unref(view->last.jpeg);
-    scene_painter_free(view->painter);
-    scene_painter_free(view->wrong_painter);
+    sensor_free(view->sensor);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -504,7 +345,6 @@ static void on_closed(uv_handle_t *handle)
 
     for (int i = 0; i < CAMERA_VIEWS; i++)
         free_view(&camera->views[i]);
-    tjDestroy(camera->encoder);
     free(camera);
 }
 

@@ -8,8 +8,7 @@
 
 #include "tests/sim/faults.h"
 #include "tests/sim/http_server.h"
-#include "tests/sim/marker.h"
-#include "tests/sim/scene.h"
+#include "tests/sim/sensor.h"
 
 enum { CAMERA_VIEWS = 2 };
 
@@ -22,8 +21,8 @@ typedef void (*camera_served_fn)(const struct marker *marker, bool stream, const
                                  size_t bytes, void *user);
 
 struct camera_config {
-    int width, height, fps, noise, quality;
-    uint64_t seed;
+    struct sensor_config sensor;
+    int fps;
     camera_look_fn look;
     camera_served_fn on_served;
     void *user;

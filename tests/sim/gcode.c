@@ -3,6 +3,8 @@
  * case and finds a parameter anywhere in the line, but never inside quotes. */
 #include "tests/sim/gcode.h"
 
+#include "tests/sim/scan.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -47,16 +49,16 @@ static void copy_without_comment(const char *text, char *ret_text, size_t size)
 int gcode_parse(const char *line, struct gcode *ret_code)
 {
     const char *text = skip_line_number(skip_spaces(line));
-    char *end;
-    long number;
+    const char *end;
+    int64_t number;
 
     *ret_code = (struct gcode){0};
     if (*text == '\0' || *text == ';' || *text == '\n' || *text == '\r')
         return 0;
-    if (!strchr("GMT", toupper((unsigned char)*text)) || !isdigit((unsigned char)text[1]))
+    if (!strchr("GMT", toupper((unsigned char)*text)))
         return -EINVAL;
-    number = strtol(text + 1, &end, 10);
-    if (number > 99999)
+    end = scan_int(text + 1, &number);
+    if (!end || number > 99999)
         return -EINVAL;
     ret_code->letter = (char)toupper((unsigned char)*text);
     ret_code->number = (int)number;

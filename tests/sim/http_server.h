@@ -7,6 +7,8 @@
 #define SIM_HTTP_SERVER_H
 
 #include "agent/base/error.h"
+#include "tests/sim/blob.h"
+#include "tests/sim/http_request.h"
 
 #include <uv.h>
 
@@ -14,28 +16,6 @@ enum { HTTP_HEAD_MAX_BYTES = 8192, HTTP_BODY_MAX_BYTES = 64 * 1024 };
 
 struct http_server;
 struct http_exchange;
-
-struct http_request {
-    char method[8];
-    char path[256];
-    char query[2048];     /* raw; "" when there is none */
-    char session_key[24]; /* X-Session-Key; "" when there is none */
-    uint32_t address;     /* of the peer, IPv4 in host order */
-    size_t head_bytes;    /* request line and headers */
-    int header_count;
-};
-
-/* Bytes that several connections may be sending at the same time. */
-struct blob {
-    int refs;
-    size_t len;
-    uint8_t *data;
-};
-
-/* Takes data (of malloc); the caller holds the first reference. */
-struct blob *blob_new(uint8_t *data, size_t len) MUST_CHECK;
-struct blob *blob_ref(struct blob *blob);
-void blob_unref(struct blob *blob); /* NULL is fine */
 
 enum http_manner {
     HTTP_WELL,

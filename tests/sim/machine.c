@@ -6,7 +6,7 @@
  * the reading, while the head and the object follow the motion. From that alone the traps of the
  * real firmware come out by themselves: a pause rewinds the reading to the motion, so a
  * ";LAYER_CHANGE" between the two is read, and counted, again. */
-#include "tests/sim/machine.h"
+#include "tests/sim/machine_look.h"
 
 #include "agent/base/str.h"
 
@@ -14,27 +14,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-static const double PI = 3.14159265358979323846;
-
-const char *machine_by_name(enum machine_by by)
-{
-    switch (by) {
-    case BY_HTTP:
-        return "http";
-    case BY_USER:
-        return "user";
-    case BY_FILE:
-        return "file";
-    case BY_FILAMENT:
-        return "filament";
-    case BY_SIM:
-        return "sim";
-    case BY_NOBODY:
-        break;
-    }
-    return "machine";
-}
 
 /* --- events --- */
 
@@ -74,153 +53,6 @@ static void enter(struct machine *m, enum machine_phase phase, enum machine_by b
     m->phase_until_us = for_us == MACHINE_NEVER_US ? MACHINE_NEVER_US : m->at_us + for_us;
 }
 
-/* --- what there is to see --- */
-
-static bool box_blocks(const struct machine *m)
-{
-    return m->box.open && m->box.mode >= 2;
-}
-
-bool machine_in_macro(const struct machine *m)
-{
-    return m->macro_until_us > 0;
-}
-
-static bool motion_runs(const struct machine *m)
-{
-    if (m->phase == PHASE_PRINTING)
-        return !box_blocks(m);
-    return m->phase == PHASE_PAUSING && m->at_us < m->stop_at_us;
-}
-
-static const char *busy_or_idle(const struct machine *m)
-{
-    return m->move_count > 0 ? "busy" : "idle";
-}
-
-static const char *phase_status(const struct machine *m)
-{
-    switch (m->phase) {
-    case PHASE_STARTING:
-        return "starting";
-    case PHASE_HALTED:
-        return "halted";
-    case PHASE_PAUSING:
-        return "pausing";
-    case PHASE_PAUSED:
-        return "paused";
-    case PHASE_RESUMING:
-        return "resuming";
-    case PHASE_CANCELLING:
-        return m->config.firmware >= 34 ? "cancelling" : "busy";
-    case PHASE_HEATING:
-    case PHASE_PRINTING:
-        return m->job.simulated ? "simulating" : "processing";
-    case PHASE_FINISHING:
-        return "busy";
-    case PHASE_IDLE:
-        break;
-    }
-    return busy_or_idle(m);
-}
-
-const char *machine_status(const struct machine *m)
-{
-    return m->forced_status[0] ? m->forced_status : phase_status(m);
-}
-
-static int64_t end_us(const struct machine *m)
-{
-    return m->job.layer_us * m->job.layers;
-}
-
-/* How far the file may be read: to its end or to the next M226. */
-static int64_t limit_us(const struct machine *m)
-{
-    return MIN(end_us(m), m->barrier_us);
-}
-
-static int64_t reading_us(const struct machine *m)
-{
-    if (m->phase == PHASE_PRINTING)
-        return MIN(m->motion_us + m->config.lookahead_us, limit_us(m));
-    return m->phase == PHASE_PAUSING ? m->stop_motion_us : m->motion_us;
-}
-
-int64_t machine_file_size(const struct machine_job *job)
-{
-    return MACHINE_BYTES_START + (int64_t)MACHINE_BYTES_LAYER * job->layers + MACHINE_BYTES_END;
-}
-
-int64_t machine_file_position(const struct machine *m)
-{
-    double layers_read;
-
-    if (!m->has_job)
-        return 0;
-    if (!m->reading)
-        return MACHINE_BYTES_START / 2;
-    layers_read = (double)reading_us(m) / (double)m->job.layer_us;
-    return MACHINE_BYTES_START + (int64_t)(layers_read * MACHINE_BYTES_LAYER);
-}
-
-int64_t machine_uptime_ms(const struct machine *m)
-{
-    return m->uptime_start_s * 1000 + (m->at_us - m->booted_at_us) / 1000;
-}
-
-/* Where the head is after so much print time: three rounds of a breathing circle per layer. */
-static void path_at(const struct machine *m, int64_t motion_us, double ret_mm[MACHINE_AXES])
-{
-    double layers_done = (double)motion_us / (double)m->job.layer_us;
-    double layer = MIN(floor(layers_done), m->job.layers - 1.0);
-    double round = 2 * PI * 3 * (layers_done - layer);
-    double radius = 30 + 15 * sin(2.3 * round + layer);
-
-    ret_mm[0] = MACHINE_BED_MM / 2 + radius * cos(round);
-    ret_mm[1] = MACHINE_BED_MM / 2 + radius * sin(round);
-    ret_mm[2] = MACHINE_LAYER_MM * (layer + 1);
-}
-
-static void between(const double from[MACHINE_AXES], const double to[MACHINE_AXES], double part,
-                    double ret_mm[MACHINE_AXES])
-{
-    for (int axis = 0; axis < MACHINE_AXES; axis++)
-        ret_mm[axis] = from[axis] + (to[axis] - from[axis]) * part;
-}
-
-static double part_done(int64_t start_us, int64_t end, int64_t now_us)
-{
-    if (now_us >= end)
-        return 1;
-    return (double)(now_us - start_us) / (double)(end - start_us);
-}
-
-void machine_head(const struct machine *m, double ret_mm[MACHINE_AXES])
-{
-    const struct machine_move *move = m->moves;
-
-    if (m->phase == PHASE_PRINTING || (m->phase == PHASE_PAUSING && m->reading))
-        path_at(m, m->motion_us, ret_mm);
-    else if (m->phase == PHASE_RESUMING)
-        between(m->resume_from_mm, m->restore_mm,
-                part_done(m->resume_began_at_us, m->phase_until_us, m->at_us), ret_mm);
-    else if (m->move_count > 0)
-        between(move->from, move->to, part_done(move->start_us, move->end_us, m->at_us), ret_mm);
-    else
-        memcpy(ret_mm, m->head_mm, sizeof(m->head_mm));
-}
-
-bool machine_moves_pending(const struct machine *m)
-{
-    return m->move_count > 0;
-}
-
-bool machine_stands(const struct machine *m)
-{
-    return m->move_count == 0 && !motion_runs(m) && m->phase != PHASE_RESUMING;
-}
-
 /* --- reading the file --- */
 
 static void read_comment(struct machine *m)
@@ -253,7 +85,7 @@ static void read_ahead(struct machine *m)
     if (m->phase != PHASE_PRINTING)
         return;
     m->reading = true;
-    while (next_comment_us(m) <= reading_us(m))
+    while (next_comment_us(m) <= machine_reading_us(m))
         read_comment(m);
 }
 
@@ -274,7 +106,7 @@ static void find_barrier(struct machine *m)
     m->barrier_us = MACHINE_NEVER_US;
     if (step_us > 0)
         m->barrier_us = (m->motion_us / step_us + 1) * step_us;
-    if (m->barrier_us >= end_us(m))
+    if (m->barrier_us >= machine_end_us(m))
         m->barrier_us = MACHINE_NEVER_US;
 }
 
@@ -363,7 +195,7 @@ static void begin_pause(struct machine *m, enum machine_by by)
     m->pause_began_at_us = m->at_us;
     m->pause_deferred = false;
     m->stop_at_us = m->at_us + moving_us;
-    m->stop_motion_us = MIN(m->motion_us + moving_us, limit_us(m));
+    m->stop_motion_us = MIN(m->motion_us + moving_us, machine_limit_us(m));
     rewind_file(m);
     enter(m, PHASE_PAUSING, by, MAX(m->config.pausing_us + m->slow_pause_us, moving_us));
     m->slow_pause_us = 0;
@@ -514,7 +346,7 @@ int machine_move(struct machine *m, const double target_mm[MACHINE_AXES], double
 
     if (m->move_count == MACHINE_MOVES_MAX)
         return -ENOSPC;
-    if (motion_runs(m) || m->phase == PHASE_RESUMING) {
+    if (machine_motion_runs(m) || m->phase == PHASE_RESUMING) {
         machine_note(m, "move_while_printing");
         return 0;
     }
@@ -589,9 +421,9 @@ void machine_force_status(struct machine *m, const char *status, int64_t for_us)
 
 static int64_t next_motion_us(const struct machine *m)
 {
-    int64_t limit = limit_us(m), comment = next_comment_us(m), next;
+    int64_t limit = machine_limit_us(m), comment = next_comment_us(m), next;
 
-    if (m->phase != PHASE_PRINTING || !motion_runs(m))
+    if (m->phase != PHASE_PRINTING || !machine_motion_runs(m))
         return MACHINE_NEVER_US;
     next = m->at_us + (limit - m->motion_us);
     if (comment <= limit)
@@ -620,8 +452,8 @@ int64_t machine_next_us(const struct machine *m)
 
 static void move_time(struct machine *m, int64_t to_us)
 {
-    if (motion_runs(m))
-        m->motion_us = MIN(m->motion_us + (to_us - m->at_us), limit_us(m));
+    if (machine_motion_runs(m))
+        m->motion_us = MIN(m->motion_us + (to_us - m->at_us), machine_limit_us(m));
     m->at_us = to_us;
 }
 
@@ -657,7 +489,7 @@ static void end_phase(struct machine *m)
 /* The head has come to the end of the file, or to an M226 in it. */
 static void reach_limit(struct machine *m)
 {
-    if (m->motion_us >= end_us(m)) {
+    if (m->motion_us >= machine_end_us(m)) {
         m->phase_by = BY_NOBODY;
         end_job(m, "done");
         return;
@@ -684,7 +516,7 @@ static void fire_due(struct machine *m)
     read_ahead(m);
     if (m->phase_until_us <= m->at_us)
         end_phase(m);
-    else if (m->phase == PHASE_PRINTING && m->motion_us >= limit_us(m))
+    else if (m->phase == PHASE_PRINTING && m->motion_us >= machine_limit_us(m))
         reach_limit(m);
     if (m->phase == PHASE_IDLE && m->start_at_us <= m->at_us)
         begin_job(m, &m->last_job);

@@ -4,8 +4,8 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "tests/sim/object_model.h"
+#include "tests/sim/scan.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,13 +24,13 @@ static struct query parse_flags(const char *flags, bool has_key)
 
     while (*flags) {
         char letter = *flags++;
-        char *end;
-        long number = strtol(flags, &end, 10);
+        int64_t number;
+        const char *end = scan_int(flags, &number);
 
         query.live |= letter == 'f';
         query.nulls |= letter == 'n';
         query.verbose |= letter == 'v';
-        if (!isdigit((unsigned char)*flags))
+        if (!end)
             continue;
         if (letter == 'd')
             query.depth = (int)MIN(number, DEPTH_ALL);
@@ -133,13 +133,13 @@ static cJSON *walk_all(const cJSON *array, const char *path, const struct query 
 
 static cJSON *walk_index(const cJSON *node, const char *path, const struct query *query)
 {
-    char *end;
-    long index;
+    const char *end;
+    int64_t index;
 
     if (path[0] == ']')
         return json_is_array(node) ? walk_all(node, path + 1, query) : NULL;
-    index = strtol(path, &end, 10);
-    if (end == path || *end != ']' || index < 0)
+    end = scan_int(path, &index);
+    if (!end || *end != ']')
         return NULL;
     return walk(find_element(node, index), end + 1, query);
 }

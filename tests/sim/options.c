@@ -3,6 +3,7 @@
 #include "tests/sim/options.h"
 
 #include "agent/base/str.h"
+#include "tests/sim/scan.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -142,15 +143,23 @@ static int parse_listen(struct options *options, struct error *err)
     return 0;
 }
 
+/* "640x480" */
+static bool scan_size(const char *text, int64_t *ret_width, int64_t *ret_height)
+{
+    const char *end = scan_int(text, ret_width);
+
+    if (!end || *end != 'x')
+        return false;
+    end = scan_int(end + 1, ret_height);
+    return end && *end == '\0';
+}
+
 static int parse_size(struct options *options, struct error *err)
 {
-    char *end;
-    long width = strtol(options->camera_size, &end, 10), height = 0;
+    int64_t width, height;
 
-    if (*end == 'x')
-        height = strtol(end + 1, &end, 10);
-    if (*end != '\0' || width < 320 || height < 240 || width > 4096 || height > 4096 ||
-        width % 16 || height % 2)
+    if (!scan_size(options->camera_size, &width, &height) || width < 320 || height < 240 ||
+        width > 4096 || height > 4096 || width % 16 || height % 2)
         return error_set(err, -EINVAL,
                          "--camera-size %s: not WIDTHxHEIGHT from 320x240 to 4096x4096, the width "
                          "a multiple of 16",

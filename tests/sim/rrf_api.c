@@ -282,9 +282,13 @@ static void run_route(struct call *call, const char *path)
 
 static struct session_client client_of(const struct http_request *request)
 {
+    int64_t key = 0;
+
+    if (str_to_int(request->session_key, &key) < 0)
+        key = 0;
     return (struct session_client){
         .has_key = request->session_key[0] != '\0',
-        .key = (uint32_t)strtoul(request->session_key, NULL, 10),
+        .key = (uint32_t)key,
         .address = request->address,
     };
 }

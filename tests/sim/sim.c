@@ -259,12 +259,12 @@ static void open_camera(struct sim *sim)
 {
     const struct options *o = sim->options;
     const struct camera_config config = {
-        .width = o->width,
-        .height = o->height,
+        .sensor = {.width = o->width,
+                   .height = o->height,
+                   .noise = (int)o->noise,
+                   .quality = (int)o->quality,
+                   .seed = (uint64_t)o->seed},
         .fps = (int)o->camera_fps,
-        .noise = (int)o->noise,
-        .quality = (int)o->quality,
-        .seed = (uint64_t)o->seed,
         .look = look,
         .on_served = on_served,
         .user = sim,

@@ -8,6 +8,7 @@
 #include "agent/base/process.h"
 #include "agent/base/str.h"
 #include "tests/sim/marker_jpeg.h"
+#include "tests/sim/scan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -536,11 +537,13 @@ static bool take_part(struct watched *w)
     const char *length = memmem(text, w->bytes.len, "Content-Length: ", 16);
     const char *body = length ? strstr(length, "\r\n\r\n") : NULL;
     size_t len, before;
+    int64_t announced;
     struct marker marker;
 
     if (!body)
         return false;
-    len = strtoul(length + 16, NULL, 10);
+    assert_non_null(scan_int(length + 16, &announced));
+    len = (size_t)announced;
     before = (size_t)(body + 4 - text);
     if (w->bytes.len < before + len)
         return false;
