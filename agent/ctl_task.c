@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* ctl_task: MQTT does not say where the retained messages of a subscription end. They come in one
+ * burst, so it is over when everything that the agents' info topics name has been seen and nothing
+ * follows for a moment, or else after a longer silence. */
+#include "agent/ctl_task.h"
+
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum { QUIET_MS = 500, QUIET_COMPLETE_MS = 60 };
+
+int64_t ctl_timeout_ms(const struct ctl_options *options)
+{
+    return options->timeout_ms > 0 ? options->timeout_ms : CTL_TIMEOUT_MS;
+}
+
+static void on_stopped(void *user)
+{
+    struct ctl *ctl = user;
+
+    loop_stop(ctl->loop);
+}
+
+void ctl_exit(struct ctl *ctl, int exit_code)
+{
+    if (ctl->ended)
+        return;
+    ctl->ended = true;
+    ctl->exit_code = exit_code;
+    timer_stop(ctl->quiet);
+    timer_stop(ctl->deadline);
+    if (ctl->up)
+        mqtt_client_stop(ctl->mqtt, on_stopped, ctl);
+    else
+        loop_stop(ctl->loop);
+}
+
+void ctl_set_deadline(struct ctl *ctl, int64_t ms)
+{
+    if (ms > 0)
+        timer_start(ctl->deadline, ms);
+    else
+        timer_stop(ctl->deadline);
+}
+
+static void await_quiet(struct ctl *ctl)
+{
+    if (!ctl->settled)
+        timer_start(ctl->quiet, ctl_world_complete(&ctl->world) ? QUIET_COMPLETE_MS : QUIET_MS);
+}
+
+/* --- what the client tells --- */
+
+static void on_up(void *user)
+{
+    struct ctl *ctl = user;
+    bool first = !ctl->up && !ctl->settled;
+
+    ctl->up = true;
+    if (ctl->ended)
+        return;
+    if (first)
+        timer_stop(ctl->deadline);
+    else
+        fputs("lapsectl: the broker is back\n", stderr);
+    if (first && ctl->task->on_up)
+        ctl->task->on_up(ctl);
+    await_quiet(ctl);
+}
+
+static void tell_unreachable(const struct mqtt_settings *mqtt, const struct error *why, bool was_up)
+{
+    int port = mqtt->port > 0 ? (int)mqtt->port : mqtt->tls ? 8883 : 1883;
+
+    if (why->code == -ECONNREFUSED && !was_up)
+        fprintf(stderr,
+                "lapsectl: cannot reach the broker at %s:%d: connection refused;"
+                " is mosquitto running? (--host, --port)\n",
+                mqtt->host, port);
+    else
+        fprintf(stderr, "lapsectl: %s%s\n", was_up ? "lost the connection: " : "", why->text);
+}
+
+static void on_down(const struct error *why, void *user)
+{
+    struct ctl *ctl = user;
+    bool was_up = ctl->up;
+
+    ctl->up = false;
+    if (ctl->ended)
+        return;
+    if (was_up && ctl->task->stays) {
+        fprintf(stderr, "lapsectl: lost the broker: %s; waiting for it\n", why->text);
+        return;
+    }
+    if (ctl->task->stays && ctl->settled)
+        return; /* one more attempt failed */
+    tell_unreachable(&ctl->options->mqtt, why, was_up);
+    ctl_exit(ctl, CTL_UNREACHABLE);
+}
+
+static void on_message(const struct mqtt_message *message, void *user)
+{
+    struct ctl *ctl = user;
+    struct ctl_news news;
+
+    if (ctl->ended)
+        return;
+    if (ctl_world_take(&ctl->world, ctl->options->mqtt.prefix, message, &news)) {
+        await_quiet(ctl);
+        ctl->task->on_news(ctl, &news);
+    }
+    ctl_news_done(&news);
+}
+
+static void on_problem(const struct error *problem, void *user)
+{
+    struct ctl *ctl = user;
+
+    if (!ctl->ended)
+        fprintf(stderr, "lapsectl: %s\n", problem->text);
+}
+
+static void warn_of_loss(const struct ctl *ctl)
+{
+    struct mqtt_link link;
+
+    mqtt_client_link(ctl->mqtt, &link);
+    if (link.dropped_messages > 0)
+        fprintf(stderr, "lapsectl: %lld messages came too fast and are missing; name one --agent\n",
+                (long long)link.dropped_messages);
+}
+
+static void on_quiet(void *user)
+{
+    struct ctl *ctl = user;
+
+    ctl->settled = true;
+    warn_of_loss(ctl);
+    ctl->task->on_settled(ctl);
+}
+
+static void on_deadline(void *user)
+{
+    struct ctl *ctl = user;
+
+    if (ctl->up || ctl->settled) {
+        ctl->task->on_deadline(ctl);
+        return;
+    }
+    fprintf(stderr, "lapsectl: no answer from the broker at %s within %.1f s (--host, --timeout)\n",
+            ctl->options->mqtt.host, (double)ctl_timeout_ms(ctl->options) / 1000);
+    ctl_exit(ctl, CTL_UNREACHABLE);
+}
+
+static void on_signal(int signum, void *user)
+{
+    (void)signum;
+    ctl_exit(user, CTL_OK);
+}
+
+/* --- birth and death --- */
+
+static void subscribe(struct ctl *ctl)
+{
+    const char *agent = ctl->options->agent ? ctl->options->agent : "+";
+
+    for (size_t i = 0; ctl->task->filters[i]; i++) {
+        CLEANUP(free_p)
+        char *filter =
+            xasprintf("%s/v1/%s/%s", ctl->options->mqtt.prefix, agent, ctl->task->filters[i]);
+
+        mqtt_subscribe(ctl->mqtt, filter, true);
+    }
+}
+
+static void ctl_open(struct ctl *ctl)
+{
+    static const struct mqtt_callbacks callbacks = {on_up, on_down, on_message, on_problem};
+    uint32_t number = 0;
+    char client_id[32];
+    struct mqtt_client_config config = {.settings = &ctl->options->mqtt, .client_id = client_id};
+
+    if (getrandom(&number, sizeof(number), 0) < 0)
+        number = (uint32_t)getpid();
+    snprintf(client_id, sizeof(client_id), "lapsectl-%08x", number);
+    ctl_world_init(&ctl->world);
+    ctl->quiet = timer_new(ctl->loop, on_quiet, ctl);
+    ctl->deadline = timer_new(ctl->loop, on_deadline, ctl);
+    ctl->interrupt = signal_watch_new(ctl->loop, SIGINT, on_signal, ctl);
+    ctl->terminate = signal_watch_new(ctl->loop, SIGTERM, on_signal, ctl);
+    ctl->mqtt = mqtt_client_new(ctl->loop, &config, &callbacks, ctl);
+    subscribe(ctl);
+}
+
+static void ctl_close(struct ctl *ctl)
+{
+    mqtt_client_free(ctl->mqtt);
+    signal_watch_free(ctl->terminate);
+    signal_watch_free(ctl->interrupt);
+    timer_free(ctl->deadline);
+    timer_free(ctl->quiet);
+    ctl_world_done(&ctl->world);
+    loop_free(ctl->loop);
+}
+
+int ctl_run(const struct ctl_options *options, const struct ctl_task *task, void *data)
+{
+    struct ctl ctl = {.options = options, .task = task, .data = data};
+    struct error err;
+
+    if (loop_new(&ctl.loop, &err) < 0) {
+        fprintf(stderr, "lapsectl: %s\n", err.text);
+        return CTL_REFUSED;
+    }
+    ctl_open(&ctl);
+    timer_start(ctl.deadline, ctl_timeout_ms(options));
+    if (mqtt_client_start(ctl.mqtt, &err) < 0) {
+        fprintf(stderr, "lapsectl: %s\n", err.text);
+        ctl.exit_code = CTL_UNREACHABLE;
+    } else {
+        loop_run(ctl.loop);
+    }
+    ctl_close(&ctl);
+    return ctl.exit_code;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* ctl_task: one run of lapsectl: the connection, what is seen, the time-outs. What it is for is
+ * told by a task. */
+#ifndef AGENT_CTL_TASK_H
+#define AGENT_CTL_TASK_H
+
+#include "agent/base/loop.h"
+#include "agent/ctl_options.h"
+#include "agent/ctl_world.h"
+
+struct ctl;
+
+struct ctl_task {
+    /* Subscribed below <prefix>/v1/<agent>/, the agent of --agent or any; NULL-terminated. */
+    const char *const *filters;
+    bool stays; /* a lost broker is waited for */
+    /* The broker is there and has taken the subscriptions. May be NULL. */
+    void (*on_up)(struct ctl *ctl);
+    /* After the world has taken it. */
+    void (*on_news)(struct ctl *ctl, const struct ctl_news *news);
+    /* Once: the burst of retained topics is over. */
+    void (*on_settled)(struct ctl *ctl);
+    /* The time of ctl_set_deadline() is over. */
+    void (*on_deadline)(struct ctl *ctl);
+};
+
+struct ctl {
+    const struct ctl_options *options;
+    const struct ctl_task *task;
+    void *data; /* the task's own */
+    struct ctl_world world;
+    struct loop *loop;
+    struct mqtt_client *mqtt;
+    struct timer *quiet, *deadline;
+    struct signal_watch *interrupt, *terminate;
+    bool up, settled, ended;
+    int exit_code;
+};
+
+/* Runs the task to its end; the exit code. */
+int ctl_run(const struct ctl_options *options, const struct ctl_task *task, void *data);
+void ctl_exit(struct ctl *ctl, int exit_code);
+/* 0 = none. Until it is set, the time-out for reaching the broker runs. */
+void ctl_set_deadline(struct ctl *ctl, int64_t ms);
+/* --timeout, or the default. */
+int64_t ctl_timeout_ms(const struct ctl_options *options);
+
+#endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/* lapsectl watch: one line for each unit. On a terminal the lines are drawn over in place and what
+ * happened scrolls by above them; in a pipe or file a line is written when it changed. */
+#include "agent/ctl_commands.h"
+#include "agent/ctl_table.h"
+#include "agent/ctl_task.h"
+#include "agent/ctl_text.h"
+
+#include "agent/base/clock.h"
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+struct watch_line {
+    struct list link;
+    char *key;  /* agent/unit */
+    char *text; /* as last written */
+};
+
+struct watch_data {
+    const char *unit; /* NULL: all */
+    bool terminal;
+    size_t drawn; /* lines of the block on the terminal */
+    struct list lines;
+};
+
+/* --- one unit --- */
+
+/* "  layer 57/120  42.3 %" or "" */
+static char *printer_part(const cJSON *json)
+{
+    CLEANUP(free_p) char *state = ctl_text(json, "printer.state");
+    CLEANUP(free_p) char *layer = ctl_text_of(json, "printer.layer", "printer.layers");
+    CLEANUP(free_p) char *progress = ctl_text_number(json, "printer.progress", 1, "%");
+
+    if (!json_is_object(json_get(json, "printer")))
+        return xstrdup("");
+    return xasprintf("  printer %-9s layer %-7s %7s", state, layer, progress);
+}
+
+static char *session_part(const cJSON *json)
+{
+    CLEANUP(free_p) char *frames = ctl_text_int(json, "session.frames");
+    CLEANUP(free_p) char *video = ctl_text_number(json, "session.video_s", 1, "s");
+    int64_t missed = 0;
+
+    if (!json_is_object(json_get(json, "session")))
+        return xstrdup("");
+    (void)json_get_int(json, "session.missed", &missed);
+    if (missed > 0)
+        return xasprintf("  frames %-5s (%lld missed)  video %-8s", frames, (long long)missed,
+                         video);
+    return xasprintf("  frames %-5s video %-8s", frames, video);
+}
+
+static char *build_part(const cJSON *json)
+{
+    CLEANUP(free_p) char *kind = ctl_text(json, "build.kind");
+    CLEANUP(free_p) char *progress = ctl_text_number(json, "build.progress", 0, "%");
+
+    if (!json_is_string(json_get(json, "build.kind")))
+        return xstrdup("");
+    return xasprintf("  building %s %s", kind, progress);
+}
+
+static char *error_part(const cJSON *json)
+{
+    CLEANUP(free_p) char *message = ctl_text_clean(json_get_string(json, "error.message"));
+
+    return message[0] ? xasprintf("  error: %s", message) : xstrdup("");
+}
+
+static char *unit_text(const struct ctl_agent *agent, const cJSON *json)
+{
+    CLEANUP(free_p) char *state = ctl_text(json, "state");
+    CLEANUP(free_p) char *printer = printer_part(json);
+    CLEANUP(free_p) char *session = session_part(json);
+    CLEANUP(free_p) char *build = build_part(json);
+    CLEANUP(free_p) char *error = error_part(json);
+    char *text = xasprintf("%-9s%s%s%s%s%s", state, printer, session, build, error,
+                           agent->online ? "" : "  (agent offline)");
+    size_t len = strlen(text);
+
+    while (len > 0 && text[len - 1] == ' ')
+        text[--len] = '\0';
+    return text;
+}
+
+/* --- what happened --- */
+
+static char *video_text(const char *what, const cJSON *json)
+{
+    CLEANUP(free_p) char *file = ctl_text(json, "file");
+    CLEANUP(free_p) char *frames = ctl_text_int(json, "frames");
+    CLEANUP(free_p) char *length = ctl_text_number(json, "duration_s", 1, "s");
+    int64_t ready_ms;
+
+    if (json_get_int(json, "ready_ms_after_end", &ready_ms))
+        return xasprintf("%s: %s (%s frames, %s, ready %lld ms after the end)", what, file, frames,
+                         length, (long long)ready_ms);
+    return xasprintf("%s: %s (%s frames, %s)", what, file, frames, length);
+}
+
+static char *reason_text(const char *what, const cJSON *json, const char *path)
+{
+    CLEANUP(free_p) char *reason = ctl_text(json, path);
+
+    return xasprintf("%s: %s", what, reason);
+}
+
+/* NULL: nothing that the lines do not say already. */
+static char *event_text(const cJSON *json)
+{
+    const char *type = json_get_string(json, "event_type");
+
+    if (str_equal(type, "session_started"))
+        return reason_text("session started", json, "session");
+    if (str_equal(type, "frame_missed"))
+        return reason_text("frame missed", json, "error");
+    if (str_equal(type, "video_ready"))
+        return video_text("video ready", json);
+    if (str_equal(type, "preview_ready"))
+        return video_text("preview ready", json);
+    if (str_equal(type, "video_failed"))
+        return reason_text("video failed", json, "error");
+    if (str_equal(type, "session_finished") || str_equal(type, "session_aborted") ||
+        str_equal(type, "session_discarded"))
+        return reason_text("session ended", json, "end");
+    if (str_equal(type, "printer_attention"))
+        return reason_text("printer needs attention", json, "message");
+    return NULL;
+}
+
+/* --- writing --- */
+
+static struct watch_line *find_line(struct watch_data *watch, const char *key)
+{
+    struct watch_line *line;
+
+    LIST_FOR_EACH(&watch->lines, line, struct watch_line, link)
+    if (str_equal(line->key, key))
+        return line;
+    line = xcalloc(1, sizeof(*line));
+    line->key = xstrdup(key);
+    list_append(&watch->lines, &line->link);
+    return line;
+}
+
+static void lines_free(struct watch_data *watch)
+{
+    struct watch_line *line;
+
+    LIST_FOR_EACH(&watch->lines, line, struct watch_line, link)
+    {
+        free(line->key);
+        free(line->text);
+        free(line);
+    }
+}
+
+static size_t terminal_columns(void)
+{
+    struct winsize size;
+
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+/* A line that wraps could not be drawn over. */
+static size_t bytes_of_columns(const char *text, size_t columns)
+{
+    size_t at = 0;
+
+    while (text[at] && (columns > 0 || ((unsigned char)text[at] & 0xc0) == 0x80)) {
+        if (((unsigned char)text[at] & 0xc0) != 0x80)
+            columns--;
+        at++;
+    }
+    return at;
+}
+
+static void erase_block(struct watch_data *watch)
+{
+    if (watch->drawn > 0)
+        printf("\033[%zuA\r\033[J", watch->drawn);
+    watch->drawn = 0;
+}
+
+static void draw_block(struct watch_data *watch)
+{
+    size_t columns = terminal_columns();
+    struct watch_line *line;
+
+    LIST_FOR_EACH(&watch->lines, line, struct watch_line, link)
+    {
+        CLEANUP(free_p) char *text = xasprintf("%s  %s", line->key, line->text);
+
+        printf("%.*s\n", (int)bytes_of_columns(text, columns - 1), text);
+        watch->drawn++;
+    }
+    fflush(stdout);
+}
+
+static void write_line(const char *key, const char *text)
+{
+    char now[CLOCK_RFC3339_LEN];
+
+    clock_format_rfc3339(clock_wall_ms(), now);
+    printf("%.8s  %s  %s\n", now + strlen("2026-01-31T"), key, text);
+}
+
+static void show_state(struct watch_data *watch, const char *key, char *text)
+{
+    struct watch_line *line = find_line(watch, key);
+
+    if (str_equal(line->text, text)) {
+        free(text);
+        return;
+    }
+    free(line->text);
+    line->text = text;
+    if (!watch->terminal) {
+        write_line(key, text);
+        fflush(stdout);
+        return;
+    }
+    erase_block(watch);
+    draw_block(watch);
+}
+
+static void show_event(struct watch_data *watch, const char *key, const char *text)
+{
+    erase_block(watch);
+    write_line(key, text);
+    if (watch->terminal)
+        draw_block(watch);
+    fflush(stdout);
+}
+
+/* --- the task --- */
+
+static void show_agent(struct watch_data *watch, const struct ctl_agent *agent)
+{
+    struct ctl_thing *unit;
+
+    LIST_FOR_EACH(&agent->things[CTL_UNITS], unit, struct ctl_thing, link)
+    {
+        CLEANUP(free_p) char *key = xasprintf("%s/%s", agent->id, unit->id);
+
+        if (!watch->unit || str_equal(watch->unit, unit->id))
+            show_state(watch, key, unit_text(agent, unit->status));
+    }
+}
+
+static void show_news(struct watch_data *watch, const struct ctl_news *news)
+{
+    CLEANUP(free_p) char *key = xasprintf("%s/%s", news->agent->id, news->id);
+    CLEANUP(free_p) char *text = NULL;
+
+    if (news->kind == TOPIC_AVAILABILITY) {
+        show_agent(watch, news->agent);
+        return;
+    }
+    if (watch->unit && !str_equal(watch->unit, news->id))
+        return;
+    if (news->kind == TOPIC_UNIT_STATUS)
+        show_state(watch, key, unit_text(news->agent, news->json));
+    if (news->kind == TOPIC_UNIT_EVENT)
+        text = event_text(news->json);
+    if (text)
+        show_event(watch, key, text);
+}
+
+static void show_raw(const cJSON *json)
+{
+    CLEANUP(free_p) char *raw = json ? json_print(json) : NULL;
+
+    if (raw)
+        puts(raw);
+    fflush(stdout);
+}
+
+static void on_news(struct ctl *ctl, const struct ctl_news *news)
+{
+    if (ctl->options->json)
+        show_raw(news->json);
+    /* until all is there, an agent's availability may be behind its units' states */
+    else if (ctl->settled)
+        show_news(ctl->data, news);
+    if (ferror(stdout)) /* nobody reads any more */
+        ctl_exit(ctl, CTL_OK);
+}
+
+static void on_settled(struct ctl *ctl)
+{
+    struct watch_data *watch = ctl->data;
+    struct ctl_agent *agent;
+
+    if (!ctl->options->json)
+        LIST_FOR_EACH(&ctl->world.agents, agent, struct ctl_agent, link)
+    show_agent(watch, agent);
+    if (list_empty(&ctl->world.agents))
+        fputs("lapsectl: no agent was seen yet; waiting for one\n", stderr);
+    ctl_set_deadline(ctl, ctl->options->timeout_ms);
+}
+
+static void on_deadline(struct ctl *ctl)
+{
+    ctl_exit(ctl, CTL_OK);
+}
+
+int ctl_watch(const struct ctl_options *options, char **words, int word_count)
+{
+    static const char *const filters[] = {"availability", "unit/+/status", "unit/+/event", NULL};
+    static const struct ctl_task task = {.filters = filters,
+                                         .stays = true,
+                                         .on_news = on_news,
+                                         .on_settled = on_settled,
+                                         .on_deadline = on_deadline};
+    struct watch_data watch = {.terminal = isatty(STDOUT_FILENO) != 0};
+    int exit_code;
+
+    if (word_count > 1) {
+        fputs("lapsectl: usage: watch [UNIT]\n", stderr);
+        return CTL_USAGE;
+    }
+    watch.unit = word_count > 0 ? words[0] : NULL;
+    list_init(&watch.lines);
+    exit_code = ctl_run(options, &task, &watch);
+    lines_free(&watch);
+    return exit_code;
+}
