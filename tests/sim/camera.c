@@ -7,6 +7,7 @@
 #include "agent/base/str.h"
 #include "tests/sim/spoil.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -301,6 +302,7 @@ void camera_handle(struct camera *camera, struct http_exchange *exchange,
     const struct route *route = find_route(request->path);
     struct scene scene;
 
+    assert(route);
     camera->config.look(&scene, camera->config.user);
     if (faults_hit(camera->faults, FAULT_CAM_404, FAULT_ON_CAMERA, scene.time_us))
         http_exchange_answer(exchange, &(struct http_answer){.status = 404});

@@ -34,6 +34,7 @@ struct camera *camera_new(uv_loop_t *loop, const struct camera_config *config,
 void camera_close(struct camera *camera);
 
 bool camera_wants(const struct http_request *request);
+/* Only what the camera wants. */
 void camera_handle(struct camera *camera, struct http_exchange *exchange,
                    const struct http_request *request);
 
