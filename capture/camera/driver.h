@@ -12,25 +12,32 @@ struct camera_driver {
     const char *kind;
     /* settings_check: see camera_settings_check(); NULL = nothing to check. */
     void (*check)(const struct camera_settings *settings, struct conf *conf, size_t index);
-    /* Makes the driver's own state; connects nothing yet. */
+    /* Makes the driver's own state; connects nothing yet. settings->timeout_ms and latency_ms may
+     * change while it lives. */
     void *(*open)(struct camera_port *port, struct loop *loop, struct http *http,
                   const struct camera_settings *settings);
     void (*close)(void *driver);
     /* Streams: keep the device running (true) or let it go (false). NULL for stills. */
     void (*set_warm)(void *driver, bool warm);
     /* Bring one picture captured from now on: ends in camera_port_picture() or
-     * camera_port_failed(), later. A stream that is warm and running needs not do anything. */
+     * camera_port_failed(). A stream that is running needs not do anything; it goes on bringing
+     * what camera_port_wants() until cancel(), also when it is not warm. */
     void (*request)(void *driver);
-    /* The request is wanted no more. NULL when there is nothing to stop. */
+    /* No picture is wanted any more; comes after each last request, answered or not. */
     void (*cancel)(void *driver);
 };
 
-/* The driver's answers. jpeg (ownership passes) is not validated yet. A stream may deliver at any
- * time; whether anybody wants a picture that starts now is camera_port_wants(), so that a stream
- * need not copy what nobody asked for. */
+const struct camera_driver *camera_driver_of(int kind);
+
+/* The driver's answers, at any time, also from inside its functions (camera.c acts on them later).
+ * jpeg (ownership passes) is not validated yet. captured_at: the earliest moment that the bytes let
+ * the driver think of; camera.c subtracts latency_ms. Whether anybody wants a picture of that
+ * moment is camera_port_wants(), so that a stream need not copy what nobody asked for. */
 bool camera_port_wants(const struct camera_port *port, int64_t captured_at_mono_us);
 void camera_port_picture(struct camera_port *port, uint8_t *jpeg, size_t len,
                          int64_t captured_at_mono_us);
+/* The request failed; err is without the camera's name. -EACCES and -EPROTOTYPE (the url is of
+ * another kind) are final: asking again does not help, and may lock the account. */
 void camera_port_failed(struct camera_port *port, const struct error *err);
 /* Contact made or lost, without a picture (stream connected, connection cut). err NULL = made. */
 void camera_port_contact(struct camera_port *port, const struct error *err);

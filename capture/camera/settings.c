@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* settings: the kinds of cameras, and the table of what a user can say about one. */
+#include "capture/camera/driver.h"
+
+static const struct camera_driver *const drivers[] = {
+    &camera_http_driver,
+    &camera_mjpeg_driver,
+    &camera_pattern_driver,
+};
+
+/* In the order of drivers. */
+const char *const camera_kinds[] = {"http", "mjpeg", "pattern", NULL};
+
+_Static_assert(ARRAY_LEN(camera_kinds) == ARRAY_LEN(drivers) + 1, "a kind for each driver");
+
+static const char *const warm_choices[] = {"auto", "always", "never", NULL};
+
+#define CAMERA_FIELD(name, ...)                                                                    \
+    {                                                                                              \
+        .key = #name, .offset = offsetof(struct camera_settings, name), __VA_ARGS__                \
+    }
+
+static const struct conf_field camera_fields[] = {
+    CAMERA_FIELD(id, .type = CONF_ID, .flags = CONF_REQUIRED,
+                 .help = "Name of the camera in topics, file names and units."),
+    CAMERA_FIELD(kind, .type = CONF_ENUM, .choices = camera_kinds, .flags = CONF_REQUIRED,
+                 .help = "http: a still picture per request; mjpeg: a stream; pattern: a built-in "
+                         "test picture."),
+    CAMERA_FIELD(url, .type = CONF_STRING, .max = 2048,
+                 .help = "Address of the picture or of the stream (http or https)."),
+    CAMERA_FIELD(user, .type = CONF_STRING, .max = 128,
+                 .help = "Login of the camera (Basic or Digest)."),
+    CAMERA_FIELD(password, .type = CONF_SECRET, .max = 256, .help = "Password of the login."),
+    CAMERA_FIELD(width, .type = CONF_INT, .fallback = "0", .max = 8192, .unit = "px",
+                 .help =
+                     "Pictures of another width are refused; 0 takes what comes. pattern: width "
+                     "to draw, 0 = 640."),
+    CAMERA_FIELD(height, .type = CONF_INT, .fallback = "0", .max = 8192, .unit = "px",
+                 .help = "As width. pattern: 0 = 480."),
+    CAMERA_FIELD(fps, .type = CONF_FLOAT, .fallback = "15", .min = 0.1, .max = 120, .unit = "fps",
+                 .help = "pattern: pictures per second that it could give."),
+    CAMERA_FIELD(warm, .type = CONF_ENUM, .fallback = "auto", .choices = warm_choices,
+                 .help = "Whether a stream stays connected between pictures: auto = while a job "
+                         "runs."),
+    CAMERA_FIELD(timeout_ms, .type = CONF_INT, .fallback = "5000", .min = 100, .max = 120000,
+                 .unit = "ms", .flags = CONF_RELOAD,
+                 .help = "Time for one picture, retries included; a request without an answer is "
+                         "repeated after half of it."),
+    CAMERA_FIELD(latency_ms, .type = CONF_INT, .fallback = "0", .max = 10000, .unit = "ms",
+                 .flags = CONF_RELOAD,
+                 .help = "How old a picture is when its first byte arrives: what the camera takes "
+                         "for exposure and compression."),
+    CAMERA_FIELD(max_bytes, .type = CONF_INT, .fallback = "16777216", .min = 10000,
+                 .max = 64.0 * 1024 * 1024, .unit = "bytes",
+                 .help = "A larger picture is refused."),
+    CAMERA_FIELD(stale_after, .type = CONF_INT, .fallback = "0", .max = 100000,
+                 .flags = CONF_RELOAD,
+                 .help = "So many identical pictures in a row mean that the camera is frozen; 0 = "
+                         "never."),
+};
+
+const struct conf_table camera_table = {
+    .name = "cameras",
+    .fields = camera_fields,
+    .field_count = ARRAY_LEN(camera_fields),
+    .help = "The cameras, each with a name by which units use it.",
+};
+
+const struct camera_driver *camera_driver_of(int kind)
+{
+    return drivers[kind];
+}
+
+void camera_settings_check(const struct camera_settings *settings, struct conf *conf, size_t index)
+{
+    const struct camera_driver *driver = camera_driver_of(settings->kind);
+
+    if ((settings->width == 0) != (settings->height == 0))
+        conf_problem(conf, &camera_table, index, "width", "width and height go together");
+    if (settings->stale_after == 1)
+        conf_problem(conf, &camera_table, index, "stale_after",
+                     "one picture is always the same as itself: 0, or 2 and more");
+    if (driver->check)
+        driver->check(settings, conf, index);
+}

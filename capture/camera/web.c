@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include "capture/camera/web.h"
+
+#include <errno.h>
+
+void web_settings_check(const struct camera_settings *settings, struct conf *conf, size_t index)
+{
+    struct error err = {0};
+
+    if (!settings->url)
+        conf_problem(conf, &camera_table, index, "url", "url is required for kind = \"%s\"",
+                     camera_kinds[settings->kind]);
+    else if (http_check_url(settings->url, &err) < 0)
+        conf_problem(conf, &camera_table, index, "url", "%s", err.text);
+    if (settings->password && !settings->user)
+        conf_problem(conf, &camera_table, index, "password", "a password needs a user");
+}
+
+struct http_request_config web_request(const struct camera_settings *settings)
+{
+    static const char *const headers[] = {"Accept: image/jpeg, multipart/x-mixed-replace, */*",
+                                          "Cache-Control: no-cache", "Pragma: no-cache", NULL};
+
+    return (struct http_request_config){
+        .url = settings->url,
+        .headers = headers,
+        .user = settings->user,
+        .password = settings->password,
+        .connect_timeout_ms = web_patience_ms(settings),
+        .max_body_bytes = (size_t)settings->max_bytes,
+    };
+}
+
+int64_t web_patience_ms(const struct camera_settings *settings)
+{
+    return MAX(settings->timeout_ms / 2, 1);
+}
+
+int web_check_status(int status, struct error *err)
+{
+    switch (status) {
+    case 200:
+        return 0;
+    case 401:
+        return error_set(err, -EACCES, "the camera refuses the login; set user and password");
+    case 403:
+        return error_set(err, -EACCES, "the camera forbids it (HTTP 403)");
+    case 404:
+        return error_set(err, -ENOENT, "the camera has nothing at this url (HTTP 404)");
+    case 301:
+    case 302:
+    case 303:
+    case 307:
+    case 308:
+        return error_set(err, -EIO, "the camera sends us elsewhere (HTTP %d); set the final url",
+                         status);
+    default:
+        return error_set(err, -EIO, "the camera answers with HTTP %d", status);
+    }
+}
