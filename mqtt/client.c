@@ -13,6 +13,7 @@
 #include "agent/base/list.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "mqtt/connection.h"
 #include "mqtt/outbox.h"
 #include "mqtt/pump.h"
 #include "mqtt/topic.h"
@@ -332,11 +333,12 @@ static void on_suback(struct mqtt_client *client, const struct inbox_event *even
         if (subscription->mid != event->mid)
             continue;
         subscription->mid = 0;
-        code = subscription->index < event->code_count ? event->data[subscription->index] : 0x80;
-        if (code < 0x80)
+        code = subscription->index < event->code_count ? event->data[subscription->index]
+                                                       : REASON_REFUSED;
+        if (code < REASON_REFUSED)
             continue;
         error_set(&err, -EACCES, "the broker refused the subscription to %s: %s",
-                  subscription->filter, pump_reason_text(code));
+                  subscription->filter, connection_reason_text(code));
         note_problem(client, &err);
     }
     if (!client->link.up && all_subscribed(client))
@@ -348,12 +350,12 @@ static void on_ack(struct mqtt_client *client, const struct inbox_event *event)
     const char *topic = outbox_topic_of(client->outbox, event->mid);
     struct error err;
 
-    if (topic && event->reason >= 0x80) {
-        if (event->reason == 0x87)
+    if (topic && event->reason >= REASON_REFUSED) {
+        if (event->reason == REASON_NOT_AUTHORISED)
             error_set(&err, -EACCES, "broker ACL forbids %s", topic);
         else
             error_set(&err, -EIO, "the broker refused %s: %s", topic,
-                      pump_reason_text(event->reason));
+                      connection_reason_text(event->reason));
         note_problem(client, &err);
     }
     outbox_acked(client->outbox, event->mid);
