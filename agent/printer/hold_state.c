@@ -7,7 +7,9 @@
  * paused starts the selected file from its beginning. The head is not moved before the pause's
  * answer is in (PROVING): when a person or the filament sensor was a moment faster, only the answer
  * tells. And a pause that nobody wants any more is not forgotten (UNSURE): inside a macro the
- * firmware puts it off for minutes, and then somebody has to be there to resume. */
+ * firmware puts it off for minutes, and then somebody has to be there to resume. When it is dealt
+ * with at last (DOUBT), only what is seen after that counts: an older "running" is from before the
+ * pause, and would make our own pause look like a new one. */
 #include "agent/printer/hold_state.h"
 
 #include <errno.h>
@@ -58,7 +60,7 @@ static const struct rule rules[] = {
     {S(PAUSING), E(TIMEOUT), HOLD_UNSURE, DO(FLUSH), -ETIMEDOUT},
     {S(ANSWERED), E(PAUSED), HOLD_PARKING, DO(PARK), 0},
     {S(ANSWERED), E(RESUMING), HOLD_LEAVING, 0, -EPERM},
-    {S(ANSWERED), E(UNWANT), HOLD_DOUBT, DO(LOOK), 0},
+    {S(ANSWERED), E(UNWANT), HOLD_DOUBT, 0, 0},
     {S(ANSWERED), E(TIMEOUT), HOLD_DOUBT, 0, -ETIMEDOUT},
     {S(PROVING), E(PAUSE_DONE) | E(PAUSE_LOST) | E(FLUSHED) | E(TIMEOUT), HOLD_PARKING, DO(PARK),
      0},
@@ -75,7 +77,7 @@ static const struct rule rules[] = {
 
     /* a pause that may still come */
     {S(UNSURE), E(PAUSED), HOLD_PROVING, 0, 0},
-    {S(UNSURE), E(PAUSE_DONE) | E(PAUSE_REFUSED) | E(FLUSHED), HOLD_DOUBT, DO(LOOK), 0},
+    {S(UNSURE), E(PAUSE_DONE) | E(PAUSE_REFUSED) | E(FLUSHED), HOLD_DOUBT, 0, 0},
     {S(UNSURE), E(TIMEOUT), HOLD_UNSURE, DO(FLUSH), 0},
     {S(RECOVERING), E(RUNNING), HOLD_UNSURE, DO(FLUSH), 0},
 
