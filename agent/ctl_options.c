@@ -133,20 +133,23 @@ static void read_agent_id(struct conf *conf, struct ctl_options *options)
     options->default_agent = TAKE(row.id);
 }
 
-/* An empty file gives the defaults. */
-static bool read_config(const struct given *given, struct ctl_options *options)
+/* The file to read; NULL = none. */
+static const char *choose_config(const struct given *given)
 {
-    const char *file = "/dev/null";
-    struct conf *conf;
+    if (given->config || given->host)
+        return given->config;
+    return access(DEFAULT_CONFIG, R_OK) == 0 ? DEFAULT_CONFIG : NULL;
+}
+
+static bool read_config(const char *file, struct ctl_options *options)
+{
+    /* A file that cannot be read gives the defaults, and a problem that is none when none was
+     * meant. */
+    struct conf *conf = conf_open(file ? file : "/");
     bool fine;
 
-    if (given->config)
-        file = given->config;
-    else if (!given->host && access(DEFAULT_CONFIG, R_OK) == 0)
-        file = DEFAULT_CONFIG;
-    conf = conf_open(file);
     conf_read_group(conf, &mqtt_table, &options->mqtt);
-    fine = tell_problems(conf);
+    fine = !file || tell_problems(conf);
     read_agent_id(conf, options);
     conf_close(conf);
     return fine;
@@ -228,7 +231,7 @@ bool ctl_options_parse(int argc, char **argv, struct ctl_options *ret_options, i
     *ret_options = (struct ctl_options){0};
     if (!read_command_line(argc, argv, &given, ret_options, ret_exit))
         return false;
-    if (!read_config(&given, ret_options) || !apply(&given, ret_options))
+    if (!read_config(choose_config(&given), ret_options) || !apply(&given, ret_options))
         return false;
     default_agent(ret_options);
     ret_options->colours = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
