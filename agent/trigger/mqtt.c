@@ -7,6 +7,7 @@
 #include "agent/trigger/trigger.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct mqtt_trigger {
     trigger_fn on_trigger;
@@ -27,9 +28,12 @@ static void *mqtt_open(struct loop *loop, const struct unit_settings *settings,
 
 static int layer_of(const char *payload, size_t len)
 {
-    CLEANUP(free_p) char *text = xstrndup(payload, MIN(len, (size_t)16));
+    char text[16] = "";
     int64_t layer;
 
+    if (len == 0 || len >= sizeof(text) || memchr(payload, '\0', len))
+        return -1;
+    memcpy(text, payload, len);
     if (str_to_int(text, &layer) < 0 || layer < 0 || layer > INT32_MAX)
         return -1;
     return (int)layer;
