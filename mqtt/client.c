@@ -6,7 +6,7 @@
  * happens here and nowhere else, after every event from the pump and after every publish.
  *
  * Callbacks come from on_wake() and the stop timer only, never from inside a call. The caller may
- * free the client from any of them, so after each one *freed is looked at before anything else is.
+ * free the client from any of them: then it is only marked dead, and goes when on_wake() is done.
  */
 #include "mqtt/client.h"
 
@@ -43,7 +43,8 @@ struct mqtt_client {
     char *client_id, *availability_topic;
     struct mqtt_callbacks callbacks;
     void *user;
-    bool *freed; /* in on_wake(), while it runs; NULL = it does not */
+    bool busy; /* on_wake() runs */
+    bool dead; /* freed by its owner meanwhile */
 
     struct pump *pump;
     struct wake *wake;
@@ -106,14 +107,10 @@ static void subscription_free(struct subscription *subscription)
     free_p(&subscription);
 }
 
-void mqtt_client_free(struct mqtt_client *client)
+static void destroy(struct mqtt_client *client)
 {
     struct subscription *subscription;
 
-    if (!client)
-        return;
-    if (client->freed)
-        *client->freed = true;
     pump_free(client->pump);
     wake_free(client->wake);
     timer_free(client->stop_timer);
@@ -126,6 +123,15 @@ void mqtt_client_free(struct mqtt_client *client)
     free_p(&client->client_id);
     free_p(&client->availability_topic);
     free_p(&client);
+}
+
+void mqtt_client_free(struct mqtt_client *client)
+{
+    if (!client)
+        return;
+    client->dead = true;
+    if (!client->busy)
+        destroy(client);
 }
 
 /* --- saying what is wrong --- */
@@ -249,13 +255,11 @@ static bool all_subscribed(const struct mqtt_client *client)
 
 static void go_up(struct mqtt_client *client)
 {
-    bool *freed = client->freed;
-
     client->link.up = true;
     client->last_down[0] = '\0';
     if (client->callbacks.on_up)
         client->callbacks.on_up(client->user);
-    if (*freed)
+    if (client->dead)
         return;
     if (client->availability_topic && client->stage == STAGE_RUNNING)
         outbox_set_retained(client->outbox, client->availability_topic, MQTT_TEXT, "online",
@@ -383,9 +387,7 @@ static void handle_event(struct mqtt_client *client, const struct inbox_event *e
 
 static void tell_problems(struct mqtt_client *client)
 {
-    bool *freed = client->freed;
-
-    while (!*freed && client->problems_told < client->problem_count) {
+    while (!client->dead && client->problems_told < client->problem_count) {
         const struct error *err = client->problems[client->problems_told++];
 
         if (client->callbacks.on_problem)
@@ -397,19 +399,18 @@ static void on_wake(void *user)
 {
     struct mqtt_client *client = user;
     struct inbox_event *event;
-    bool freed = false;
 
-    client->freed = &freed;
-    while (!freed && client->pump && (event = inbox_take(pump_inbox(client->pump)))) {
+    client->busy = true;
+    while (!client->dead && client->pump && (event = inbox_take(pump_inbox(client->pump)))) {
         handle_event(client, event);
         inbox_event_free(event);
-        if (!freed)
+        if (!client->dead)
             flush(client);
     }
-    if (!freed)
-        tell_problems(client);
-    if (!freed)
-        client->freed = NULL;
+    tell_problems(client);
+    client->busy = false;
+    if (client->dead)
+        destroy(client);
 }
 
 /* --- publishing --- */

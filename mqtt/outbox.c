@@ -250,7 +250,7 @@ const struct outbox_message *outbox_next(const struct outbox *outbox)
 
     if (outbox->flight_count >= outbox->window || list_empty(&outbox->waiting))
         return NULL;
-    item = LIST_FIRST(&outbox->waiting, struct item, waiting);
+    item = CONTAINER_OF(outbox->waiting.next, struct item, waiting);
     if (outbox->flight_count > 0 && outbox->flight_bytes + item_bytes(item) > OUTBOX_WINDOW_BYTES)
         return NULL;
     return &item->message;
@@ -258,9 +258,9 @@ const struct outbox_message *outbox_next(const struct outbox *outbox)
 
 static struct item *take_first(struct outbox *outbox)
 {
-    struct item *item = LIST_FIRST(&outbox->waiting, struct item, waiting);
+    struct item *item = CONTAINER_OF(outbox->waiting.next, struct item, waiting);
 
-    assert(item);
+    assert(!list_empty(&outbox->waiting));
     list_remove(&item->waiting);
     return item;
 }
