@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* frame_files: the frames of one session as files. Everything here blocks on the disk: frame_store
+ * calls it on a worker. safe_camera is a path_safe_name(). */
+#ifndef CAPTURE_FRAME_FILES_H
+#define CAPTURE_FRAME_FILES_H
+
+#include "agent/base/error.h"
+#include "capture/picture.h"
+
+#define FRAMES_DIR "frames" /* in the session's directory */
+
+/* "front_00000001.jpg"; the caller frees. */
+char *frame_files_name(const char *safe_camera, int64_t seq) MUST_CHECK;
+
+/* Writes the picture so that it is durable when this returns 0, and absent otherwise. -ENOSPC when
+ * it would leave less than reserve_bytes free, -EEXIST, -ENOENT (the session's directory is gone),
+ * … */
+int frame_files_write(const char *session_dir, const char *safe_camera, int64_t seq,
+                      const struct picture *picture, int64_t reserve_bytes,
+                      struct error *err) MUST_CHECK;
+
+/* Syncs the session's directory and those above it, up to and with the one that holds root_dir. */
+int frame_files_sync_parents(const char *session_dir, const char *root_dir,
+                             struct error *err) MUST_CHECK;
+
+/* Deletes at most max files: frames first..last of the camera, or every file of frames/ when
+ * safe_camera is NULL. Whether there may be more. */
+bool frame_files_delete(const char *session_dir, const char *safe_camera, int64_t first_seq,
+                        int64_t last_seq, int max) MUST_CHECK;
+
+#endif
