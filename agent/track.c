@@ -81,7 +81,8 @@ static void entry_announce(struct entry *entry)
     track->totals.bytes += frame.bytes;
     track->totals.last_frame_at = frame.captured_at;
     if (track->video)
-        video_add_frame(track->video, entry->seq, entry->path);
+        video_add_frame(track->video, entry->seq, entry->path, picture->width,
+                        picture->height);
     track->events.on_frame(&frame, track->user);
 }
 
@@ -193,7 +194,7 @@ static void feed_frame(const struct journal_frame *frame, void *user)
     struct track *track = user;
     CLEANUP(free_p) char *path = frame_store_path(track->session_dir, track->camera, frame->seq);
 
-    video_add_frame(track->video, frame->seq, path);
+    video_add_frame(track->video, frame->seq, path, frame->width, frame->height);
 }
 
 static int feed_video(struct track *track, struct error *err)
@@ -222,7 +223,7 @@ static void adopt(struct track *track, const struct stored_frame *stored)
                                               .height = stored->height},
                       NULL, NULL);
     if (track->video)
-        video_add_frame(track->video, stored->seq, path);
+        video_add_frame(track->video, stored->seq, path, stored->width, stored->height);
     track->totals.frames++;
     track->totals.bytes += (int64_t)stored->bytes;
     track->totals.last_frame_at = stored->modified_at;

@@ -97,8 +97,9 @@ void video_free(struct video *video);
 
 void video_get_state(const struct video *video, struct video_state *ret_state);
 
-/* seq rises from call to call (gaps are fine); path is the durable JPEG, copied. */
-void video_add_frame(struct video *video, int64_t seq, const char *path);
+/* seq rises from call to call (gaps are fine); path is the durable JPEG, copied; width and height are
+ * its own: those of the first frame give the video's size. */
+void video_add_frame(struct video *video, int64_t seq, const char *path, int width, int height);
 
 /* Near the end of the print: segments of tail_frames, so that little is left at the end. */
 void video_set_tail(struct video *video, bool tail);
