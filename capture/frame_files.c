@@ -86,22 +86,20 @@ static int open_frames_dir(const char *session_dir, int *ret_fd, struct error *e
     return 0;
 }
 
-static int open_frames(const char *session_dir, DIR **ret_dir, struct error *err)
+/* NULL: err says why. */
+static DIR *open_frames(const char *session_dir, struct error *err)
 {
     int fd = -1;
-    int rc = open_frames_dir(session_dir, &fd, err);
     DIR *dir;
 
-    if (rc < 0)
-        return rc;
+    if (open_frames_dir(session_dir, &fd, err) < 0)
+        return NULL;
     dir = fdopendir(fd);
     if (!dir) {
-        rc = -errno;
+        error_set(err, -errno, "cannot read %s/" FRAMES_DIR ": %s", session_dir, strerror(errno));
         close(fd);
-        return error_set(err, rc, "cannot read %s/" FRAMES_DIR ": %s", session_dir, strerror(-rc));
     }
-    *ret_dir = dir;
-    return 0;
+    return dir;
 }
 
 char *frame_store_path(const char *session_dir, const char *camera, int64_t seq)
@@ -246,11 +244,11 @@ static bool is_in_range(const char *name, const char *safe_camera, int64_t first
 bool frame_files_delete(const char *session_dir, const char *safe_camera, int64_t first_seq,
                         int64_t last_seq, int max)
 {
-    CLEANUP(close_dir) DIR *dir = NULL;
+    CLEANUP(close_dir) DIR *dir = open_frames(session_dir, NULL);
     const struct dirent *entry;
     int deleted = 0;
 
-    if (open_frames(session_dir, &dir, NULL) < 0)
+    if (!dir)
         return false;
     while (deleted < max && (entry = readdir(dir))) {
         if (safe_camera && !is_in_range(entry->d_name, safe_camera, first_seq, last_seq))
@@ -353,12 +351,12 @@ int frame_store_scan(const char *session_dir, const char *camera, int64_t first_
     CLEANUP(free_p) char *safe_camera = path_safe_name(camera);
     struct scan scan = {
         .safe_camera = safe_camera, .first_seq = first_seq, .bytes = BUF_INIT(FRAME_BYTES_MAX)};
-    CLEANUP(close_dir) DIR *dir = NULL;
+    struct error failure = {0};
+    CLEANUP(close_dir) DIR *dir = open_frames(session_dir, &failure);
     const struct dirent *entry;
-    int rc = open_frames(session_dir, &dir, err);
 
-    if (rc < 0)
-        return rc;
+    if (!dir)
+        return error_set(err, failure.code, "%s", failure.text);
     scan.dir_fd = dirfd(dir);
     while ((entry = readdir(dir)))
         scan_entry(&scan, entry->d_name);

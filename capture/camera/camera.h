@@ -4,6 +4,10 @@
  * A picture counts only when its capture time is after the moment asked for, it is a whole JPEG of
  * the expected size, and it came before the deadline; a bad one is refused, counted and tried again
  * within the budget. A shot within 200 ms of another of the same camera may share its picture.
+ *
+ * The capture time is the earliest that is consistent with what we see: of a still when its request
+ * was sent, of a stream's picture when its first byte came, both less latency_ms. A camera that
+ * answers with a stored picture is older than that; stale_after finds one that has stopped.
  * Loop thread only. */
 #ifndef CAPTURE_CAMERA_H
 #define CAPTURE_CAMERA_H
@@ -26,8 +30,7 @@ struct camera_settings {
     int64_t timeout_ms;    /* budget of one shot */
     int64_t latency_ms;    /* from exposure to the first byte here: subtracted from the arrival */
     int64_t max_bytes;     /* of one picture */
-    int64_t
-        stale_after; /* identical pictures in a row until the camera counts as frozen; 0 = off */
+    int64_t stale_after;   /* identical pictures in a row that mean a frozen camera; 0 = off */
 };
 extern const char *const camera_kinds[];     /* "http", "mjpeg", "pattern", NULL */
 extern const struct conf_table camera_table; /* list "cameras" */
@@ -49,7 +52,8 @@ struct camera;
 struct shot;
 
 /* picture NULL: err says why (-ETIMEDOUT, -EBADMSG not a picture, -ECONNREFUSED, -EACCES login,
- * -ESTALE only old pictures came, …). A receiver that keeps the picture refs it. */
+ * -EPROTOTYPE the url is of another kind, -ESTALE only old pictures came, …). A receiver that keeps
+ * the picture refs it. */
 typedef void (*camera_done_fn)(struct picture *picture, const struct error *err, void *user);
 typedef void (*camera_status_fn)(struct camera *camera, void *user);
 
