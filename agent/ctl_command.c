@@ -456,6 +456,7 @@ int ctl_command(const struct ctl_options *options, char **words, int word_count)
     static const char *const filters[] = {"availability", "info",          "ack",
                                           "unit/+/event", "unit/+/status", NULL};
     static const struct ctl_task task = {.filters = filters,
+                                         .is_complete = ctl_world_introduced,
                                          .on_news = on_news,
                                          .on_settled = on_settled,
                                          .on_deadline = on_deadline};

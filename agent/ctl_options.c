@@ -82,37 +82,60 @@ static const char **given_slot(struct given *given, int option)
     }
 }
 
-/* Options may stand before and behind the command. */
-static bool read_command_line(int argc, char **argv, struct given *given,
-                              struct ctl_options *options, int *ret_exit)
+/* One option; false: *ret_exit says how to end. */
+static bool read_option(int option, struct given *given, struct ctl_options *options, int *ret_exit)
+{
+    const char **slot = given_slot(given, option);
+
+    *ret_exit = option == 'V' || option == 'h' ? CTL_OK : CTL_USAGE;
+    if (slot)
+        *slot = optarg;
+    else if (option == 'j')
+        options->json = true;
+    else if (option == 'n')
+        options->no_wait = true;
+    else if (option == 'V')
+        puts("lapsectl " LAPSED_VERSION);
+    else if (option == 'h')
+        ctl_help(NULL, stdout);
+    else
+        fputs("Try 'lapsectl help'.\n", stderr);
+    return slot || option == 'j' || option == 'n';
+}
+
+static bool read_options(int argc, char **argv, const char *letters, struct given *given,
+                         struct ctl_options *options, int *ret_exit)
 {
     int option;
 
-    *ret_exit = CTL_USAGE;
-    while ((option = getopt_long(argc, argv, "H:p:u:P:x:a:c:t:jh", option_table, NULL)) != -1) {
-        const char **slot = given_slot(given, option);
+    optind = 0; /* glibc: begin anew */
+    while ((option = getopt_long(argc, argv, letters, option_table, NULL)) != -1)
+        if (!read_option(option, given, options, ret_exit))
+            return false;
+    return true;
+}
 
-        if (slot) {
-            *slot = optarg;
-        } else if (option == 'j') {
-            options->json = true;
-        } else if (option == 'n') {
-            options->no_wait = true;
-        } else if (option == 'V') {
-            puts("lapsectl " LAPSED_VERSION);
-            *ret_exit = CTL_OK;
-            return false;
-        } else if (option == 'h') {
-            ctl_help(NULL, stdout);
-            *ret_exit = CTL_OK;
-            return false;
-        } else {
-            fputs("Try 'lapsectl help'.\n", stderr);
-            return false;
-        }
-    }
-    options->words = argv + optind;
-    options->word_count = argc - optind;
+/* Options may stand before and behind the command; but what is set may be a negative number. */
+static bool read_command_line(int argc, char **argv, struct given *given,
+                              struct ctl_options *options, int *ret_exit)
+{
+    int command;
+
+    *ret_exit = CTL_USAGE;
+    if (!read_options(argc, argv, "+H:p:u:P:x:a:c:t:jh", given, options, ret_exit))
+        return false;
+    command = optind;
+    options->words = argv + command;
+    options->word_count = argc - command;
+    if (command == argc || str_equal(argv[command], "set"))
+        return true;
+    if (!read_options(argc - command, argv + command, "H:p:u:P:x:a:c:t:jh", given, options,
+                      ret_exit))
+        return false;
+    /* getopt has moved the options before the other words, and skips the first one: the command */
+    options->words += optind - 1;
+    options->word_count -= optind - 1;
+    options->words[0] = argv[command];
     return true;
 }
 

@@ -254,6 +254,7 @@ int ctl_status(const struct ctl_options *options, char **words, int word_count)
         "availability",    "info", "status", "unit/+/status", "printer/+/status",
         "camera/+/status", NULL};
     static const struct ctl_task task = {.filters = filters,
+                                         .is_complete = ctl_world_complete,
                                          .on_news = on_news,
                                          .on_settled = on_settled,
                                          .on_deadline = on_deadline};

@@ -53,7 +53,7 @@ void ctl_set_deadline(struct ctl *ctl, int64_t ms)
 static void await_quiet(struct ctl *ctl)
 {
     if (!ctl->settled)
-        timer_start(ctl->quiet, ctl_world_complete(&ctl->world) ? QUIET_COMPLETE_MS : QUIET_MS);
+        timer_start(ctl->quiet, ctl->task->is_complete(&ctl->world) ? QUIET_COMPLETE_MS : QUIET_MS);
 }
 
 /* --- what the client tells --- */

@@ -13,6 +13,8 @@ struct ctl;
 struct ctl_task {
     /* Subscribed below <prefix>/v1/<agent>/, the agent of --agent or any; NULL-terminated. */
     const char *const *filters;
+    /* Whether all was seen that the filters can bring; then less silence ends the burst. */
+    bool (*is_complete)(const struct ctl_world *world);
     bool stays; /* a lost broker is waited for */
     /* The broker is there and has taken the subscriptions. May be NULL. */
     void (*on_up)(struct ctl *ctl);

@@ -315,8 +315,10 @@ static void on_deadline(struct ctl *ctl)
 
 int ctl_watch(const struct ctl_options *options, char **words, int word_count)
 {
-    static const char *const filters[] = {"availability", "unit/+/status", "unit/+/event", NULL};
+    static const char *const filters[] = {"availability", "info", "unit/+/status", "unit/+/event",
+                                          NULL};
     static const struct ctl_task task = {.filters = filters,
+                                         .is_complete = ctl_world_introduced,
                                          .stays = true,
                                          .on_news = on_news,
                                          .on_settled = on_settled,

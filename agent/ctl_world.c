@@ -195,16 +195,25 @@ static bool has_all(const struct ctl_agent *agent, enum ctl_room room, const cha
     return true;
 }
 
+bool ctl_world_introduced(const struct ctl_world *world)
+{
+    struct ctl_agent *agent;
+
+    LIST_FOR_EACH(&world->agents, agent, struct ctl_agent, link)
+    if (!agent->announced || !agent->info)
+        return false;
+    return !list_empty(&world->agents);
+}
+
 bool ctl_world_complete(const struct ctl_world *world)
 {
     struct ctl_agent *agent;
 
     LIST_FOR_EACH(&world->agents, agent, struct ctl_agent, link)
-    if (!agent->announced || !agent->info || !agent->status ||
-        !has_all(agent, CTL_UNITS, "units") || !has_all(agent, CTL_PRINTERS, "printers") ||
-        !has_all(agent, CTL_CAMERAS, "cameras"))
+    if (!agent->status || !has_all(agent, CTL_UNITS, "units") ||
+        !has_all(agent, CTL_PRINTERS, "printers") || !has_all(agent, CTL_CAMERAS, "cameras"))
         return false;
-    return !list_empty(&world->agents);
+    return ctl_world_introduced(world);
 }
 
 char *ctl_world_agents(const struct ctl_world *world, bool online_only)

@@ -52,7 +52,9 @@ void ctl_news_done(struct ctl_news *news);
 struct ctl_agent *ctl_world_find(const struct ctl_world *world, const char *id);
 /* Of those online; the first of them in *ret_first. */
 size_t ctl_world_count_online(const struct ctl_world *world, struct ctl_agent **ret_first);
-/* Every unit, printer and camera that each agent's info names was seen. */
+/* Of every agent that was seen its availability and info were, too. */
+bool ctl_world_introduced(const struct ctl_world *world);
+/* And every unit, printer and camera that each agent's info names was seen. */
 bool ctl_world_complete(const struct ctl_world *world);
 /* "a, b, c": the ids of all agents; the caller frees. */
 char *ctl_world_agents(const struct ctl_world *world, bool online_only) MUST_CHECK;
