@@ -29,11 +29,11 @@
 
 enum {
     HOLD_STATE_MS = 150,
+    HOLD_REPLY_MS = 100,
     HOLD_REST_MS = 600,
     STATE_MAX_MS = 5000,
     REPLY_IDLE_MS = 1000,
     SLOW_FACTS_MS = 10000,
-    INPUTS_FRESH_MS = 1000,
     FILE_RETRY_MS = 500,
     FILE_TRIES = 3,
     BACK_OFF_MS = 250,
@@ -53,7 +53,8 @@ enum {
 
 /* After a failure, and after a new session. */
 #define UNREAD_AFTER_FAILURE (BIT(DUET_STATE) | BIT(DUET_JOB))
-#define UNREAD_AT_FIRST      (UNREAD_AFTER_FAILURE | BIT(DUET_INPUTS) | BIT(DUET_BOX))
+#define UNREAD_AT_FIRST                                                                            \
+    (UNREAD_AFTER_FAILURE | BIT(DUET_INPUTS) | BIT(DUET_BOX) | BIT(DUET_FIRMWARE))
 
 enum exchange { CONNECT, GCODE, REPLY, QUERY, DISCONNECT };
 
@@ -78,7 +79,7 @@ struct duet {
     int64_t not_before_us;
 
     enum printer_pace pace;
-    int64_t due_us[DUET_QUERY_COUNT], asked_at_us[DUET_QUERY_COUNT];
+    int64_t due_us[DUET_QUERY_COUNT];
     unsigned unread; /* bits: to be read before a view is shown */
     int file_tries;
     struct duet_model model;
@@ -112,7 +113,8 @@ static int64_t period_ms(const struct duet *duet, enum duet_query query)
             return HOLD_STATE_MS;
         return has_job ? MIN(4 * settings->poll_printing_ms, STATE_MAX_MS) : settings->poll_idle_ms;
     case DUET_JOB:
-        return hold ? HOLD_REST_MS : settings->poll_printing_ms;
+        /* it stands when it is paused; but right after that layers are hard to tell apart */
+        return duet->model.view.state == PRINTER_PAUSED ? HOLD_REST_MS : settings->poll_printing_ms;
     case DUET_INPUTS:
         return hold ? HOLD_REST_MS : 8 * settings->poll_printing_ms;
     case DUET_BOX:
@@ -120,7 +122,7 @@ static int64_t period_ms(const struct duet *duet, enum duet_query query)
             return HOLD_REST_MS;
         return has_job ? 16 * settings->poll_printing_ms : SLOW_FACTS_MS;
     case DUET_SEQS:
-        return hold ? HOLD_STATE_MS : REPLY_IDLE_MS;
+        return hold ? HOLD_REPLY_MS : REPLY_IDLE_MS;
     case DUET_HEAT:
     case DUET_POSITION:
         return SLOW_FACTS_MS;
@@ -167,7 +169,6 @@ static void make_due_again(struct duet *duet, enum duet_query query, int64_t now
     int64_t period_us = period_ms(duet, query) * 1000;
     int64_t next_us = duet->due_us[query] + period_us;
 
-    duet->asked_at_us[query] = now_us;
     duet->due_us[query] = period_us == 0 ? NEVER : MAX(next_us, now_us + period_us / 4);
 }
 
@@ -320,8 +321,9 @@ static void after_state(struct duet *duet, const struct printer_view *before)
     }
     if (before->state == now->state)
         return;
-    /* the position at which it stands tells a new pause from the old one */
+    /* the position at which it stands tells a new pause from the old one, the answer whose it is */
     make_due_now(duet, BIT(DUET_JOB));
+    duet->due_us[DUET_SEQS] = 0;
     make_all_due_by_period(duet);
 }
 
@@ -409,7 +411,7 @@ static int take_gcode(struct duet *duet, const struct http_response *response, s
         fail_in_flight(duet, rc, err);
         return 0;
     }
-    make_due(duet, DUET_SEQS, HOLD_STATE_MS / 2);
+    make_due(duet, DUET_SEQS, HOLD_REPLY_MS / 2);
     return rc;
 }
 
@@ -628,6 +630,7 @@ static void deliver_outcomes(struct duet *duet)
             outcome.result = duet_judge_pause(outcome.reply, &err);
         log_debug("printer.reply", "id=%s command=%d result=%d reply=\"%s\"", duet->settings->id,
                   (int)outcome.kind, outcome.result, outcome.reply);
+        make_due_now(duet, BIT(DUET_STATE)); /* it has just become another one */
         answer(duet, outcome.kind, outcome.result, outcome.reply, &err);
     }
 }
@@ -729,7 +732,6 @@ static void duet_disconnect(void *driver)
 static void duet_set_pace(void *driver, enum printer_pace pace)
 {
     struct duet *duet = driver;
-    int64_t age_us = clock_mono_us() - duet->asked_at_us[DUET_INPUTS];
 
     if (duet->pace == pace)
         return;
@@ -737,8 +739,7 @@ static void duet_set_pace(void *driver, enum printer_pace pace)
     make_all_due_by_period(duet);
     if (pace == PRINTER_PACE_HOLD) {
         /* before the state, so that a fresh state means fresh inputs, too */
-        if (age_us > INPUTS_FRESH_MS * 1000)
-            duet->due_us[DUET_INPUTS] = 0;
+        duet->due_us[DUET_INPUTS] = 0;
         make_due_now(duet, BIT(DUET_STATE));
     }
     wake(duet);

@@ -265,6 +265,8 @@ static int read_inputs(struct duet_model *model, const cJSON *result, int64_t at
     bool in_macro;
 
     (void)at_mono_us;
+    if (json_is_null(result))
+        return 0;
     if (!state || !json_get_bool(result, "inMacro", &in_macro))
         return no_sense(err, "inputs[2]");
     model->view.in_macro = in_macro && model->has_job;
@@ -332,7 +334,7 @@ static int read_axes(struct duet_model *model, const cJSON *result, int64_t at_m
     size_t number = 0;
 
     (void)at_mono_us;
-    if (!json_is_array(result) || json_size(result) == 0)
+    if (!json_is_array(result) && !json_is_null(result))
         return no_sense(err, "move.axes");
     for (const cJSON *axis = json_first(result); axis && number < DUET_AXES_MAX;
          axis = json_next(axis))
@@ -348,7 +350,7 @@ static int read_position(struct duet_model *model, const cJSON *result, int64_t 
     size_t number = 0;
 
     (void)at_mono_us;
-    if (!json_is_array(result))
+    if (!json_is_array(result) && !json_is_null(result))
         return no_sense(err, "move.axes");
     for (const cJSON *axis = json_first(result); axis && number < DUET_AXES_MAX;
          axis = json_next(axis)) {
@@ -362,17 +364,21 @@ static int read_position(struct duet_model *model, const cJSON *result, int64_t 
 
 /* --- heat --- */
 
+static int heater_index(const cJSON *node)
+{
+    double value = json_is_number(node) ? json_number(node) : -1;
+
+    return value >= 0 && value < 100 ? (int)value : -1;
+}
+
+/* Of a tool with several heaters the first counts. */
 static size_t take_indices(const cJSON *array, int *ret_indices)
 {
     size_t count = 0;
 
     for (const cJSON *node = json_first(array); node && count < PRINTER_HEATERS_MAX;
-         node = json_next(node)) {
-        const cJSON *number = json_is_array(node) ? json_first(node) : node;
-
-        ret_indices[count++] =
-            json_is_number(number) ? (int)fmax(-1, fmin(json_number(number), 99)) : -1;
-    }
+         node = json_next(node))
+        ret_indices[count++] = heater_index(json_is_array(node) ? json_first(node) : node);
     return count;
 }
 
@@ -445,7 +451,7 @@ static int read_heat(struct duet_model *model, const cJSON *result, int64_t at_m
     int number = 0;
 
     (void)at_mono_us;
-    if (!json_is_array(heaters))
+    if (!json_is_array(heaters) && !json_is_null(result))
         return no_sense(err, "heat.heaters");
     view->heater_count = 0;
     for (const cJSON *node = json_first(heaters); node; node = json_next(node), number++) {
@@ -461,6 +467,8 @@ static int read_firmware(struct duet_model *model, const cJSON *result, int64_t 
     char name[sizeof(model->view.firmware) - 16];
 
     (void)at_mono_us;
+    if (json_is_null(result))
+        return 0;
     if (!json_is_string(result))
         return no_sense(err, "boards[0].firmwareVersion");
     copy_text(name, sizeof(name), json_string(result));
@@ -472,7 +480,7 @@ static int read_firmware(struct duet_model *model, const cJSON *result, int64_t 
 
 struct query_row {
     const char *key, *target;
-    bool may_be_null;
+    bool may_be_null; /* this firmware or this machine has none: no reason to give up on it */
     int (*read)(struct duet_model *model, const cJSON *result, int64_t at_mono_us,
                 struct error *err);
 };
@@ -484,14 +492,14 @@ static const struct query_row queries[DUET_QUERY_COUNT] = {
     [DUET_STATE] = {"state", TARGET("state", "fn"), false, read_state},
     [DUET_JOB] = {"job", TARGET("job", "fn"), false, read_job},
     [DUET_FILE] = {"job", TARGET("job", "d99vn"), false, read_file},
-    [DUET_INPUTS] = {"inputs[2]", TARGET("inputs%5B2%5D", "fn"), false, read_inputs},
+    [DUET_INPUTS] = {"inputs[2]", TARGET("inputs%5B2%5D", "fn"), true, read_inputs},
     [DUET_BOX] = {"state.messageBox", TARGET("state.messageBox", "vn"), true, read_box},
     [DUET_SEQS] = {"seqs", TARGET("seqs", "f"), false, read_seqs},
-    [DUET_AXES] = {"move.axes", TARGET("move.axes", "d99vn"), false, read_axes},
-    [DUET_POSITION] = {"move.axes", TARGET("move.axes", "f"), false, read_position},
-    [DUET_HEAT] = {"heat", TARGET("heat", "fn"), false, read_heat},
+    [DUET_AXES] = {"move.axes", TARGET("move.axes", "d99vn"), true, read_axes},
+    [DUET_POSITION] = {"move.axes", TARGET("move.axes", "f"), true, read_position},
+    [DUET_HEAT] = {"heat", TARGET("heat", "fn"), true, read_heat},
     [DUET_FIRMWARE] = {"boards[0].firmwareVersion", TARGET("boards%5B0%5D.firmwareVersion", "vn"),
-                       false, read_firmware},
+                       true, read_firmware},
     [DUET_BEDS] = {"heat.bedHeaters", TARGET("heat.bedHeaters", "vn"), true, read_beds},
     [DUET_CHAMBERS] = {"heat.chamberHeaters", TARGET("heat.chamberHeaters", "vn"), true,
                        read_chambers},

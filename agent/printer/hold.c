@@ -77,7 +77,7 @@ struct holds {
     struct ledger_write *write;
     struct error reason; /* why a hold failed, when the event alone does not tell */
 
-    int64_t seen_state_us, seen_job_us;
+    int64_t begun_at_us, seen_state_us, seen_job_us;
     bool pause_busy, flush_busy;
     int resume_tries;
     int64_t resumed_at_ms;
@@ -206,7 +206,7 @@ static void on_written(int result, void *user)
 static void open_ledger(struct holds *holds)
 {
     const struct printer_view *view = holds->config.view;
-    const struct printer_ledger *ledger = holds->config.ledger;
+    const struct printer_ledger *ledger = &holds->config.ledger;
     struct pause_record record = {.job_position_bytes = view->job_position_bytes,
                                   .layer = view->layer,
                                   .intent_at = clock_wall_ms()};
@@ -221,7 +221,7 @@ static void open_ledger(struct holds *holds)
 
 static void close_ledger(struct holds *holds)
 {
-    const struct printer_ledger *ledger = holds->config.ledger;
+    const struct printer_ledger *ledger = &holds->config.ledger;
 
     ledger->close(holds->config.settings->id, ledger->user);
 }
@@ -381,12 +381,15 @@ static void send_flush(struct holds *holds)
     holds->config.driver->flush(holds->driver);
 }
 
-/* A view that is young enough counts as if it came now. */
+/* A view that is young enough counts as if it came now; one from before the request never does, the
+ * driver only then began to look at all that matters. */
 static void look_again(struct holds *holds)
 {
-    if (clock_mono_us() - holds->config.view->state_at_mono_us > FRESH_MS * 1000)
+    int64_t seen_at_us = holds->config.view->state_at_mono_us;
+
+    if (clock_mono_us() - seen_at_us > FRESH_MS * 1000 || seen_at_us <= holds->begun_at_us)
         return;
-    holds->seen_state_us = 0;
+    holds->seen_state_us = seen_at_us - 1;
     holds_see(holds);
 }
 
@@ -553,6 +556,7 @@ static int judge_request(const struct holds *holds, const struct hold_request *r
 static void begin(struct holds *holds)
 {
     error_clear(&holds->reason);
+    holds->begun_at_us = holds->seen_state_us = clock_mono_us();
     hold_facts_begin(&holds->facts, holds->config.view);
     feed(holds, holds->facts.adopted ? HOLD_EV_WANT_ADOPT : HOLD_EV_WANT);
 }
@@ -638,7 +642,7 @@ static enum hold_event judge_check(struct holds *holds, enum hold_event event)
 
     if (holds->state != HOLD_CHECKING || event != HOLD_EV_RUNNING || !hold)
         return event;
-    if (hold_may_begin(holds->config.view, &hold->request, &holds->reason) < 0)
+    if (hold_may_pause(holds->config.view, &hold->request, &holds->reason) < 0)
         return HOLD_EV_FORBIDDEN;
     return event;
 }
@@ -785,6 +789,11 @@ bool holds_idle(const struct holds *holds)
 bool holds_ours(const struct holds *holds)
 {
     return hold_state_is_ours(holds->state);
+}
+
+bool holds_stopping(const struct holds *holds)
+{
+    return holds->state >= HOLD_PAUSING && holds->state <= HOLD_HELD;
 }
 
 enum printer_pace holds_pace(const struct holds *holds)

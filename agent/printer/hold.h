@@ -12,7 +12,7 @@ struct holds;
 struct holds_config {
     struct loop *loop;
     const struct printer_settings *settings;
-    const struct printer_ledger *ledger;
+    struct printer_ledger ledger;
     const struct printer_driver *driver;
     const struct printer_view *view; /* the printer's newest, always valid */
     void (*on_attention)(const char *text, void *user);
@@ -45,6 +45,8 @@ void holds_close(struct holds *holds);
 bool holds_idle(const struct holds *holds);
 /* A pause of ours stands or may be coming. */
 bool holds_ours(const struct holds *holds);
+/* The pause was sent, and no resume. */
+bool holds_stopping(const struct holds *holds);
 /* Idle: nothing is asked for. */
 enum printer_pace holds_pace(const struct holds *holds);
 

@@ -138,9 +138,17 @@ int hold_may_begin(const struct printer_view *view, const struct hold_request *r
     if (view->layer < request->from_layer)
         return error_set(err, -EAGAIN, "layer %d: no pause before layer %d", view->layer,
                          request->from_layer);
-    if (view->heating)
-        return error_set(err, -EAGAIN, "the job waits for temperatures");
     if (in_last_percent(view))
         return error_set(err, -EAGAIN, "the job is about to end");
     return 0;
+}
+
+/* A pause would cancel the wait, and the job go on cold. Whether it waits is asked for rarely while
+ * nothing is held, so it is no reason before. */
+int hold_may_pause(const struct printer_view *view, const struct hold_request *request,
+                   struct error *err)
+{
+    if (view->heating)
+        return error_set(err, -EAGAIN, "the job waits for temperatures");
+    return hold_may_begin(view, request, err);
 }

@@ -30,5 +30,8 @@ enum hold_event hold_judge(const struct hold_facts *facts, const struct printer_
  * -EHOSTUNREACH. */
 int hold_may_begin(const struct printer_view *view, const struct hold_request *request,
                    struct error *err) MUST_CHECK;
+/* The same at the last look before the pause, when all of the view is fresh. */
+int hold_may_pause(const struct printer_view *view, const struct hold_request *request,
+                   struct error *err) MUST_CHECK;
 
 #endif

@@ -131,10 +131,10 @@ static void measure_pace(struct job_tracker *tracker, const struct printer_view 
     tracker->bytes_per_s = MAX(mean, now);
 }
 
-static void look_at_job(struct job_tracker *tracker, const struct printer_view *view, bool ours,
+static void look_at_job(struct job_tracker *tracker, const struct printer_view *view, bool stopping,
                         int64_t at_us, struct job_events *events)
 {
-    bool stopped = ours || view->state != PRINTER_PRINTING;
+    bool stopped = stopping || view->state != PRINTER_PRINTING;
 
     if (view->job_at_mono_us <= tracker->job_at_us)
         return;
@@ -145,7 +145,7 @@ static void look_at_job(struct job_tracker *tracker, const struct printer_view *
 }
 
 void job_tracker_feed(struct job_tracker *tracker, const struct printer_view *view, bool ours,
-                      int64_t at_mono_us, struct job_events *ret_events)
+                      bool stopping, int64_t at_mono_us, struct job_events *ret_events)
 {
     bool has_job = job_view_has_job(view);
 
@@ -155,7 +155,7 @@ void job_tracker_feed(struct job_tracker *tracker, const struct printer_view *vi
     if (!tracker->in_job && has_job)
         start_job(tracker, view, at_mono_us, ret_events);
     if (tracker->in_job)
-        look_at_job(tracker, view, ours, at_mono_us, ret_events);
+        look_at_job(tracker, view, stopping, at_mono_us, ret_events);
     if (tracker->in_job && view->state == PRINTER_PAUSED && !ours &&
         (tracker->state != PRINTER_PAUSED || !tracker->fed))
         add_event(ret_events, PRINTER_EVENT_JOB_PAUSED, at_mono_us);

@@ -28,9 +28,10 @@ struct job_tracker {
 
 /* Zeroed is a fresh tracker. */
 
-/* ours: a pause of our own is under way or stands. */
+/* ours: a pause of our own is under way or stands. stopping: it was sent, so the job may have
+ * stopped and the file been rewound already, whatever the view still says. */
 void job_tracker_feed(struct job_tracker *tracker, const struct printer_view *view, bool ours,
-                      int64_t at_mono_us, struct job_events *ret_events);
+                      bool stopping, int64_t at_mono_us, struct job_events *ret_events);
 /* The printer restarted: its job is lost. */
 void job_tracker_reboot(struct job_tracker *tracker, int64_t at_mono_us,
                         struct job_events *ret_events);

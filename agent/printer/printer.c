@@ -166,8 +166,8 @@ void printer_port_view(struct printer_port *port, const struct printer_view *vie
     come_online(printer);
     show(printer, true);
     holds_see(printer->holds);
-    job_tracker_feed(&printer->tracker, &printer->seen, holds_ours(printer->holds), at_mono_us,
-                     &events);
+    job_tracker_feed(&printer->tracker, &printer->seen, holds_ours(printer->holds),
+                     holds_stopping(printer->holds), at_mono_us, &events);
     show(printer, true);
     update_pace(printer);
     emit_all(printer, &events);
@@ -316,7 +316,7 @@ static struct holds *make_holds(struct printer *printer, const struct printer_le
     const struct holds_config config = {
         .loop = printer->loop,
         .settings = printer->settings,
-        .ledger = ledger,
+        .ledger = *ledger,
         .driver = printer->driver,
         .view = &printer->seen,
         .on_attention = on_attention,

@@ -2,3 +2,12 @@
 lapsed_test(printer_hold_state agent_core)
 lapsed_test(printer_layers agent_core)
 lapsed_test(printer_jobs agent_core)
+
+# The rest runs at the real simulator.
+add_library(printer_rig STATIC ${CMAKE_CURRENT_LIST_DIR}/printer_rig.c)
+target_link_libraries(printer_rig PUBLIC agent_core PRIVATE PkgConfig::CMOCKA)
+target_compile_definitions(printer_rig PRIVATE SIM_PATH="$<TARGET_FILE:lapsed-sim>")
+add_dependencies(printer_rig lapsed-sim)
+
+lapsed_test(printer_duet printer_rig)
+lapsed_test(printer_holds printer_rig)

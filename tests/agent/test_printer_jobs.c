@@ -72,7 +72,8 @@ static void tell(struct job_tracker *tracker, const struct line *lines, size_t c
         struct job_events events;
         char text[200];
 
-        job_tracker_feed(tracker, &view, lines[i].what == OURS, view.state_at_mono_us, &events);
+        job_tracker_feed(tracker, &view, lines[i].what == OURS, false, view.state_at_mono_us,
+                         &events);
         describe(&events, text, sizeof(text));
         if (strcmp(text, lines[i].events) != 0)
             fail_msg("line %zu (%.1f s): '%s', wanted '%s'", i, lines[i].at_s, text,
@@ -199,10 +200,10 @@ static void an_old_job_part_says_nothing_new(void **test)
     struct job_events events;
 
     (void)test;
-    job_tracker_feed(&tracker, &view, false, 1000000, &events);
+    job_tracker_feed(&tracker, &view, false, false, 1000000, &events);
     view.layer = 9; /* cannot be: the job was not read since */
     view.state_at_mono_us += 250000;
-    job_tracker_feed(&tracker, &view, false, 1250000, &events);
+    job_tracker_feed(&tracker, &view, false, false, 1250000, &events);
     assert_int_equal(events.count, 0);
     assert_int_equal(job_tracker_layer(&tracker), 1);
 }
