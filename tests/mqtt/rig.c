@@ -12,7 +12,8 @@
 #include <cmocka.h>
 
 /* libmosquitto 2.0.11 unlocks a mutex that it does not hold when the broker sends DISCONNECT
- * (do_client_disconnect(), called from handle__disconnect()); the handle is destroyed right after. */
+ * (do_client_disconnect(), called from handle__disconnect()); the handle is destroyed right after.
+ */
 const char *__tsan_default_suppressions(void);
 
 const char *__tsan_default_suppressions(void)

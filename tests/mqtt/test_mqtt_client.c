@@ -421,19 +421,6 @@ static void a_login_that_is_refused_is_a_problem_and_shows_no_password(void **st
     assert_null(strstr(f->agent.problem.text, "hunter2"));
 }
 
-static void settings_have_the_defaults_of_the_manual(void **state)
-{
-    const struct conf_table *table = &mqtt_table;
-
-    (void)state;
-    assert_string_equal(table->name, "mqtt");
-    for (size_t i = 0; i < table->field_count; i++) {
-        assert_non_null(table->fields[i].help);
-        if (str_equal(table->fields[i].key, "password"))
-            assert_int_equal(table->fields[i].type, CONF_SECRET);
-    }
-}
-
 #define STOPPED(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define STARTED(name) cmocka_unit_test_setup_teardown(name, setup_started, teardown)
 
@@ -459,7 +446,6 @@ int main(void)
         STARTED(a_jpeg_is_retained_for_those_who_come_later),
         STOPPED(what_the_acl_forbids_is_said_once_for_each_topic),
         STOPPED(a_login_that_is_refused_is_a_problem_and_shows_no_password),
-        cmocka_unit_test(settings_have_the_defaults_of_the_manual),
     };
 
     return cmocka_run_group_tests_name("client", tests, NULL, NULL);
