@@ -46,7 +46,7 @@ static const struct conf_field agent_fields[] = {
      .help = "How much is logged."},
 };
 
-static const struct conf_table agent_table = {
+const struct conf_table agent_table = {
     .name = "agent",
     .fields = agent_fields,
     .field_count = ARRAY_LEN(agent_fields),
@@ -146,21 +146,23 @@ static void read_agent(struct conf *conf, struct agent_settings *agent)
         agent->media_dir = path_join(agent->data_dir, "media");
 }
 
-/* The first rule that the settings of a unit break, *ret_key the setting to look at; NULL: none. */
-static const char *unit_contradiction(const struct unit_settings *unit, const char **ret_key)
+/* A rule about several settings of a unit; text continues "key: ". */
+struct contradiction {
+    bool broken;
+    const char *key, *text;
+};
+
+/* The nth of the rules that the settings of a unit break; false: there are no more. */
+static bool unit_contradiction(const struct unit_settings *unit, size_t nth,
+                               struct contradiction *ret_broken)
 {
-    const struct {
-        bool broken;
-        const char *key, *text;
-    } rules[] = {
+    const struct contradiction rules[] = {
         {unit->trigger == 0, "trigger",
          "names no trigger; use layer, interval, pause, mqtt, or command for snapshots only"},
         {(unit->trigger & UNIT_TRIGGER_INTERVAL) && unit->interval_s <= 0, "interval_s",
-         "trigger interval needs interval_s above 0"},
-        {!(unit->trigger & UNIT_TRIGGER_INTERVAL) && unit->interval_s > 0, "interval_s",
-         "has no effect without \"interval\" in trigger"},
+         "must be above 0 for trigger interval"},
         {(unit->trigger & UNIT_TRIGGER_MQTT) && !unit->trigger_topic, "trigger",
-         "trigger mqtt needs trigger_topic"},
+         "mqtt needs trigger_topic"},
         {unit->trigger_topic && !topic_publishable(unit->trigger_topic), "trigger_topic",
          "is not a topic (no wildcards, not starting with $)"},
         {(unit->trigger & (UNIT_TRIGGER_LAYER | UNIT_TRIGGER_PAUSE)) && !unit->printer, "trigger",
@@ -179,12 +181,12 @@ static const char *unit_contradiction(const struct unit_settings *unit, const ch
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
-        if (rules[i].broken) {
-            *ret_key = rules[i].key;
-            return rules[i].text;
+        if (rules[i].broken && nth-- == 0) {
+            *ret_broken = rules[i];
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 static bool has_printer(const struct config *config, const char *id)
@@ -203,15 +205,25 @@ static bool has_camera(const struct config *config, const char *id)
     return false;
 }
 
+static void check_unit_rules(struct conf *conf, const struct conf_table *table, size_t index,
+                             const struct unit_settings *unit)
+{
+    struct contradiction rule;
+
+    for (size_t nth = 0; unit_contradiction(unit, nth, &rule); nth++)
+        conf_problem(conf, table, index, rule.key, "%s", rule.text);
+    /* A mistake in a file only: set/<key> comes here on its way to another trigger. */
+    if (unit->interval_s > 0 && !(unit->trigger & UNIT_TRIGGER_INTERVAL))
+        conf_problem(conf, table, index, "interval_s",
+                     "has no effect without \"interval\" in trigger");
+}
+
 static void check_unit(struct conf *conf, const struct config *config, size_t index)
 {
     const struct unit_settings *unit = &config->units[index];
     const struct conf_table *table = &config->unit_table;
-    const char *key = NULL;
-    const char *broken = unit_contradiction(unit, &key);
 
-    if (broken)
-        conf_problem(conf, table, index, key, "%s %s", key, broken);
+    check_unit_rules(conf, table, index, unit);
     if (unit->printer && !has_printer(config, unit->printer))
         conf_problem(conf, table, index, "printer", "there is no printer '%s' in printers",
                      unit->printer);
@@ -351,17 +363,15 @@ int config_set_unit(const struct config *config, struct unit_settings *unit, con
                     const char *text, struct error *err)
 {
     struct unit_settings changed = *unit;
-    const char *broken_key = NULL;
-    const char *broken;
+    struct contradiction rule;
     int rc;
 
     /* Only numbers, switches and words may change at run time, so the copy owns nothing new. */
     rc = conf_set_text(&config->unit_table, &changed, key, text, err);
     if (rc < 0)
         return rc;
-    broken = unit_contradiction(&changed, &broken_key);
-    if (broken)
-        return error_set(err, -EINVAL, "%s %s", broken_key, broken);
+    if (unit_contradiction(&changed, 0, &rule))
+        return error_set(err, -EINVAL, "%s: %s", rule.key, rule.text);
     *unit = changed;
     return 0;
 }

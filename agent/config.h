@@ -18,6 +18,7 @@ struct agent_settings {
     double reserve_mb; /* disk space that capture leaves free */
     int log_level;     /* enum log_level */
 };
+extern const struct conf_table agent_table; /* group "agent" */
 
 /* What starts a frame; any combination. */
 enum unit_trigger {
