@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ static void exec_child(const char *const *argv, const char *log_path)
 
     if (fd < 0 || null_fd < 0)
         _exit(126);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that ends in the middle leaves nothing running */
     dup2(null_fd, STDIN_FILENO);
     dup2(fd, STDOUT_FILENO);
     dup2(fd, STDERR_FILENO);

@@ -47,17 +47,30 @@ struct rig {
 
 static const struct json_limits limits = {BODY_MAX_BYTES, 32};
 
-static void check(bool ok, const char *what)
-{
-    if (ok)
-        return;
-    fprintf(stderr, "rig: %s\n", what);
-    exit(1);
-}
-
 static char *rig_path(const struct rig *rig, const char *name)
 {
     return path_join(rig->dir, name);
+}
+
+static void show_logs(const struct rig *rig)
+{
+    CLEANUP(free_p) char *agent = rig_path(rig, "lapsed.txt");
+    CLEANUP(free_p) char *sim = rig_path(rig, "sim.txt");
+
+    child_show_log("lapsed", agent);
+    child_show_log("lapsed-sim", sim);
+}
+
+/* Nothing may be left running: the child programs go with us, the broker would not. */
+static void check(const struct rig *rig, bool ok, const char *what)
+{
+    if (ok)
+        return;
+    show_logs(rig);
+    fprintf(stderr, "rig: %s (all is left in %s)\n", what, rig->dir);
+    if (rig->broker)
+        broker_kill(rig->broker);
+    exit(1);
 }
 
 /* --- waiting --- */
@@ -165,8 +178,8 @@ static void tap_start(struct rig *rig)
     rig->tap = mqtt_client_new(rig->loop, &config, &callbacks, rig);
     for (size_t i = 0; i < ARRAY_LEN(filters); i++)
         mqtt_subscribe(rig->tap, filters[i], true);
-    check(mqtt_client_start(rig->tap, &err) == 0, "the tap does not start");
-    check(rig_wait(rig, tap_is_up, NULL, RIG_DEADLINE_MS), "the tap does not connect");
+    check(rig, mqtt_client_start(rig->tap, &err) == 0, "the tap does not start");
+    check(rig, rig_wait(rig, tap_is_up, NULL, RIG_DEADLINE_MS), "the tap does not connect");
 }
 
 static void tap_free(struct rig *rig)
@@ -335,8 +348,8 @@ static struct fetched fetch(struct rig *rig, const char *path)
     struct http_request *request;
     struct error err;
 
-    check(http_start(rig->http, &config, on_fetched, &fetched, &request, &err) == 0, url);
-    check(rig_wait(rig, fetch_is_done, &fetched, HTTP_TIMEOUT_MS * 2), "HTTP without an end");
+    check(rig, http_start(rig->http, &config, on_fetched, &fetched, &request, &err) == 0, url);
+    check(rig, rig_wait(rig, fetch_is_done, &fetched, HTTP_TIMEOUT_MS * 2), "HTTP without an end");
     return fetched;
 }
 
@@ -357,7 +370,7 @@ void rig_sim_fault(struct rig *rig, const char *query)
     CLEANUP(free_p) char *path = xasprintf("/sim/fault?%s", query);
     CLEANUP(json_free_p) cJSON *answer = rig_sim_get(rig, path);
 
-    check(answer && !json_get(answer, "error"), path);
+    check(rig, answer && !json_get(answer, "error"), path);
 }
 
 cJSON *rig_sim_log(struct rig *rig)
@@ -385,12 +398,7 @@ static bool sim_has_port(struct rig *rig, void *user)
     int64_t port;
 
     (void)user;
-    if (child_ended(&rig->sim)) {
-        CLEANUP(free_p) char *log = rig_path(rig, "sim.txt");
-
-        child_show_log("lapsed-sim", log);
-        check(false, "lapsed-sim does not start");
-    }
+    check(rig, !child_ended(&rig->sim), "lapsed-sim has ended at its start");
     if (path_read_file(path, 64, &text, NULL, &err) < 0)
         return false;
     text[strcspn(text, "\n")] = '\0';
@@ -410,11 +418,11 @@ static void sim_start(struct rig *rig, const char *const *args)
     size_t count = 7;
 
     for (size_t i = 0; args && args[i]; i++) {
-        check(count + 1 < ARRAY_LEN(argv), "too many options for lapsed-sim");
+        check(rig, count + 1 < ARRAY_LEN(argv), "too many options for lapsed-sim");
         argv[count++] = args[i];
     }
     child_start(&rig->sim, argv, log);
-    check(rig_wait(rig, sim_has_port, NULL, RIG_DEADLINE_MS), "lapsed-sim tells no port");
+    check(rig, rig_wait(rig, sim_has_port, NULL, RIG_DEADLINE_MS), "lapsed-sim tells no port");
 }
 
 void rig_sim_kill(struct rig *rig)
@@ -456,13 +464,13 @@ static void write_conf(struct rig *rig, const struct rig_options *options)
 
     rig->conf_path = rig_path(rig, "lapsed.conf");
     file = fopen(rig->conf_path, "we");
-    check(file != NULL, rig->conf_path);
+    check(rig, file != NULL, rig->conf_path);
     fprintf(file,
             "agent = { id = \"" AGENT "\"; data_dir = \"%s/data\"; reserve_mb = 50.0; %s };\n",
             rig->dir, options->agent ? options->agent : "");
     fprintf(file, "mqtt = { host = \"127.0.0.1\"; port = %d; };\n", rig->mqtt_port);
     write_template(file, options->conf ? options->conf : default_conf, rig, options->unit);
-    check(fclose(file) == 0, rig->conf_path);
+    check(rig, fclose(file) == 0, rig->conf_path);
 }
 
 void rig_agent_spawn(struct rig *rig)
@@ -477,7 +485,7 @@ static bool agent_is_online(struct rig *rig, void *user)
 {
     const size_t *from = user;
 
-    check(!child_ended(&rig->agent), "lapsed has ended at its start");
+    check(rig, !child_ended(&rig->agent), "lapsed has ended at its start");
     for (size_t i = *from; i < rig->count; i++)
         if (str_equal(rig->messages[i].topic, "availability") &&
             str_equal(rig->messages[i].payload, "online"))
@@ -485,24 +493,13 @@ static bool agent_is_online(struct rig *rig, void *user)
     return false;
 }
 
-static void show_logs(const struct rig *rig)
-{
-    CLEANUP(free_p) char *agent = rig_path(rig, "lapsed.txt");
-    CLEANUP(free_p) char *sim = rig_path(rig, "sim.txt");
-
-    child_show_log("lapsed", agent);
-    child_show_log("lapsed-sim", sim);
-}
-
 void rig_agent_start(struct rig *rig)
 {
     size_t from = rig->count;
 
     rig_agent_spawn(rig);
-    if (rig_wait(rig, agent_is_online, &from, RIG_DEADLINE_MS))
-        return;
-    show_logs(rig);
-    check(false, "lapsed does not come online");
+    check(rig, rig_wait(rig, agent_is_online, &from, RIG_DEADLINE_MS),
+          "lapsed does not come online");
 }
 
 static bool agent_has_ended(struct rig *rig, void *user)
@@ -515,7 +512,7 @@ int rig_agent_signal(struct rig *rig, int signum)
 {
     child_signal(&rig->agent, signum);
     if (signum == SIGTERM || signum == SIGINT)
-        check(rig_wait(rig, agent_has_ended, NULL, RIG_DEADLINE_MS), "lapsed does not stop");
+        check(rig, rig_wait(rig, agent_has_ended, NULL, RIG_DEADLINE_MS), "lapsed does not stop");
     return rig->agent.status;
 }
 
@@ -540,13 +537,13 @@ static bool tap_is_down(struct rig *rig, void *user)
 void rig_broker_kill(struct rig *rig)
 {
     broker_kill(rig->broker);
-    check(rig_wait(rig, tap_is_down, NULL, RIG_DEADLINE_MS), "the tap did not notice");
+    check(rig, rig_wait(rig, tap_is_down, NULL, RIG_DEADLINE_MS), "the tap did not notice");
 }
 
 void rig_broker_start(struct rig *rig)
 {
     broker_start(rig->broker);
-    check(rig_wait(rig, tap_is_up, NULL, 3 * RIG_DEADLINE_MS), "the tap does not come back");
+    check(rig, rig_wait(rig, tap_is_up, NULL, 3 * RIG_DEADLINE_MS), "the tap does not come back");
 }
 
 /* --- other programs --- */
@@ -582,9 +579,9 @@ struct rig_output rig_run(struct rig *rig, const char *const *argv)
     struct process *process;
     struct error err;
 
-    check(process_start(rig->loop, &config, on_program_done, &running, &process, &err) == 0,
+    check(rig, process_start(rig->loop, &config, on_program_done, &running, &process, &err) == 0,
           argv[0]);
-    check(rig_wait(rig, program_is_done, &running, 2 * PROGRAM_TIMEOUT_MS), argv[0]);
+    check(rig, rig_wait(rig, program_is_done, &running, 2 * PROGRAM_TIMEOUT_MS), argv[0]);
     return running.output;
 }
 
@@ -614,8 +611,8 @@ struct rig *rig_new(const struct rig_options *options)
     struct error err;
 
     snprintf(rig->dir, sizeof(rig->dir), "/tmp/lapsed-e2e-XXXXXX");
-    check(mkdtemp(rig->dir) != NULL, "mkdtemp");
-    check(loop_new(&rig->loop, &err) == 0, "loop");
+    check(rig, mkdtemp(rig->dir) != NULL, "mkdtemp");
+    check(rig, loop_new(&rig->loop, &err) == 0, "loop");
     rig->tick = timer_new(rig->loop, on_tick, NULL);
     timer_start_repeat(rig->tick, TICK_MS);
     rig->http = http_new(rig->loop);
