@@ -31,7 +31,7 @@ struct watch_data {
 
 /* --- one unit --- */
 
-/* "  layer 57/120  42.3 %" or "" */
+/* "  layer 57/120  42.3 %", "  printer paused  layer …" or "" */
 static char *printer_part(const cJSON *json)
 {
     CLEANUP(free_p) char *state = ctl_text(json, "printer.state");
@@ -40,7 +40,9 @@ static char *printer_part(const cJSON *json)
 
     if (!json_is_object(json_get(json, "printer")))
         return xstrdup("");
-    return xasprintf("  printer %-9s layer %-7s %7s", state, layer, progress);
+    if (str_equal(state, "printing")) /* as one expects: the line must fit 80 columns */
+        return xasprintf("  layer %-7s %7s", layer, progress);
+    return xasprintf("  printer %s  layer %-7s %7s", state, layer, progress);
 }
 
 static char *session_part(const cJSON *json)
