@@ -37,6 +37,7 @@ struct app {
     struct publisher *publisher;
     struct images *images;
     struct printer **printers;
+    enum printer_state *told_states; /* of each printer, as last published */
     struct camera **cameras;
     struct unit **units; /* NULL slots while they are made */
     struct commands *commands;
@@ -129,18 +130,32 @@ static cJSON *build_document(enum topic_kind kind, const char *id, void *user)
 
 /* --- printers --- */
 
+static size_t printer_index(const struct app *app, const struct printer *printer)
+{
+    size_t index = 0;
+
+    while (app->printers[index] != printer)
+        index++;
+    return index;
+}
+
+/* A change of state is told at once; a job's progress each second, an idle printer's temperatures
+ * now and then. */
 static void publish_printer(struct app *app, struct printer *printer)
 {
-    const struct printer_view *view = printer_get_view(printer);
-    bool active = view->state != PRINTER_IDLE && view->state != PRINTER_FINISHED &&
-                  view->state != PRINTER_OFFLINE;
+    enum printer_state state = printer_get_view(printer)->state;
+    enum printer_state *told = &app->told_states[printer_index(app, printer)];
+    bool idle = state == PRINTER_IDLE || state == PRINTER_FINISHED || state == PRINTER_OFFLINE;
 
     publish_text(app->publisher, TOPIC_PRINTER_AVAILABILITY, printer_id(printer),
-                 view->state == PRINTER_OFFLINE ? "offline" : "online");
+                 state == PRINTER_OFFLINE ? "offline" : "online");
     publish_text(app->publisher, TOPIC_PRINTER_STATE, printer_id(printer),
-                 printer_state_name(view->state));
+                 printer_state_name(state));
     publish_touch(app->publisher, TOPIC_PRINTER_STATUS, printer_id(printer),
-                  active ? ACTIVE_GAP_MS : IDLE_GAP_MS);
+                  state != *told ? 0
+                  : idle         ? IDLE_GAP_MS
+                                 : ACTIVE_GAP_MS);
+    *told = state;
 }
 
 static void on_attention(struct app *app, struct printer *printer, const char *text)
@@ -204,6 +219,7 @@ static void make_printers(struct app *app)
 {
     app->ledger = ledger_of(app->journal);
     app->printers = xcalloc(app->config->printer_count, sizeof(struct printer *));
+    app->told_states = xcalloc(app->config->printer_count, sizeof(*app->told_states));
     for (size_t i = 0; i < app->config->printer_count; i++) {
         const struct printer_settings *settings = &app->config->printers[i];
         struct pause_record pause;
@@ -661,5 +677,6 @@ void app_free(struct app *app)
     free(app->units);
     free(app->cameras);
     free(app->printers);
+    free(app->told_states);
     free(app);
 }
