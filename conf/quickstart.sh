@@ -74,7 +74,7 @@ again=
 if $keep; then again="--loop --gap-ms 15000"; fi
 # shellcheck disable=SC2086 # options
 "$bin/lapsed-sim" --listen 127.0.0.1:0 --port-file "$work/sim.port" --log "$work/sim.log" \
-    --job benchy.gcode --layers 16 --layer-ms 700 --start-delay-ms 2000 --heat-ms 1500 \
+    --job benchy.gcode --layers 12 --layer-ms 1200 --start-delay-ms 1500 --heat-ms 3000 \
     --pause-ms 150 --resume-ms 150 --move-mm-s 400 --camera-size 1280x720 --camera-fps 15 $again \
     >"$work/sim.out" 2>&1 &
 pids="$! $pids"
@@ -88,7 +88,8 @@ printers = ( { id = "sim"; kind = "duet"; url = "http://$sim"; } );
 cameras = ( { id = "front"; kind = "mjpeg"; url = "http://$sim/stream"; } );
 units = ( {
     id = "sim"; printer = "sim"; cameras = [ "front" ];
-    trigger = "layer"; pause = true; park = true; park_x_mm = 10.0; park_y_mm = 190.0;
+    trigger = "layer"; pause = true;
+    park = true; park_x_mm = 10.0; park_y_mm = 190.0; park_feed_mm_min = 24000.0;
     fps = 5.0; hold_last_s = 1.0;
 } );
 CONF
