@@ -53,7 +53,7 @@ static void on_frame_lost(const char *camera, const struct frame_cause *cause,
 {
     struct member *member = user;
 
-    session_count_missed(member->session);
+    session_count_missed(member->session, 1);
     member->session->events.on_frame_lost(camera, cause, err, member->session->user);
 }
 
@@ -227,9 +227,9 @@ void session_add(struct session *session, const struct shot_result *shot,
     }
 }
 
-void session_count_missed(struct session *session)
+void session_count_missed(struct session *session, int64_t count)
 {
-    session->row.missed++;
+    session->row.missed += count;
     save(session);
 }
 

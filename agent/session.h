@@ -48,8 +48,8 @@ void session_free(struct session *session);
 /* Stores the pictures of a shot; a failed one is reported as lost. */
 void session_add(struct session *session, const struct shot_result *shot,
                  const struct frame_cause *cause);
-/* A trigger for which no frame was taken at all. */
-void session_count_missed(struct session *session);
+/* Triggers for which no frame was taken at all. */
+void session_count_missed(struct session *session, int64_t count);
 /* The state to come back to after a restart of the agent. */
 void session_set_state(struct session *session, enum session_state state);
 void session_set_tail(struct session *session, bool tail);

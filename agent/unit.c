@@ -233,7 +233,7 @@ static void on_gave_way(const struct shot_request *request, void *user)
 {
     struct unit *unit = user;
 
-    session_count_missed(unit->session);
+    session_count_missed(unit->session, 1);
     log_warn("unit.trigger_missed", "unit=%s trigger=%s layer=%d reason=\"too fast\"",
              unit_id(unit), request->cause.name, request->cause.layer);
 }
@@ -563,6 +563,22 @@ static bool is_repetition(const struct unit *unit, const struct trigger_cause *c
            !str_equal(cause->name, unit->last_cause.name);
 }
 
+/* Layers that went by between two looks at the printer, or while the agent was away. */
+static void count_skipped_layers(struct unit *unit, const struct trigger_cause *cause)
+{
+    int64_t step = unit->config.settings->every_nth_layer;
+    int64_t skipped;
+
+    if (!str_equal(cause->name, "layer") || unit->last_cause.layer < 0)
+        return;
+    skipped = (cause->layer - unit->last_cause.layer) / step - 1;
+    if (skipped <= 0)
+        return;
+    log_warn("unit.layers_missed", "unit=%s layer=%d count=%lld", unit_id(unit), cause->layer,
+             (long long)skipped);
+    session_count_missed(unit->session, skipped);
+}
+
 static void on_trigger(const struct trigger_cause *cause, void *user)
 {
     struct unit *unit = user;
@@ -574,6 +590,7 @@ static void on_trigger(const struct trigger_cause *cause, void *user)
         return;
     if (is_repetition(unit, cause))
         return;
+    count_skipped_layers(unit, cause);
     unit->last_cause = *cause;
     shot_queue_ask(unit->shots, &(struct shot_request){.cause = *cause, .for_session = true});
 }
