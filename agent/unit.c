@@ -591,7 +591,8 @@ static void on_trigger(const struct trigger_cause *cause, void *user)
     if (is_repetition(unit, cause))
         return;
     count_skipped_layers(unit, cause);
-    unit->last_cause = *cause;
+    if (cause->layer >= 0)
+        unit->last_cause = *cause;
     shot_queue_ask(unit->shots, &(struct shot_request){.cause = *cause, .for_session = true});
 }
 
