@@ -74,7 +74,6 @@ static void remember_topic(struct publisher *publisher, const char *topic)
 
 static void clear_note(struct publisher *publisher, struct topic_note *note)
 {
-    mqtt_publish_retained(publisher->config.mqtt, note->topic, MQTT_TEXT, "", 0);
     mqtt_forget_retained(publisher->config.mqtt, note->topic);
     journal_delete_topic(publisher->config.journal, note->topic);
     list_remove(&note->link);
