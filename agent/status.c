@@ -237,7 +237,7 @@ cJSON *status_camera(const struct camera *camera)
         json_add_null(json, "size");
     }
     json_add_time(json, "last_frame_at", status.last_frame_at);
-    json_add_int(json, "latency_ms", status.latency_ms);
+    add_known_int(json, "latency_ms", status.pictures > 0 ? status.latency_ms : -1, -1);
     json_add_int(json, "pictures", status.pictures);
     json_add_int(json, "refused", status.refused);
     json_add_int(json, "failures", status.failures);
@@ -311,11 +311,23 @@ cJSON *status_info(const struct status_agent *agent)
     return json;
 }
 
+static const char *protocol_name(int protocol)
+{
+    switch (protocol) {
+    case 5:
+        return "5";
+    case 4:
+        return "3.1.1";
+    default:
+        return NULL; /* never connected */
+    }
+}
+
 static void add_link(cJSON *json, const struct mqtt_link *link)
 {
     cJSON *mqtt = json_add_object(json, "mqtt");
 
-    json_add_string(mqtt, "protocol", link->protocol == 5 ? "5" : "3.1.1");
+    json_add_string(mqtt, "protocol", protocol_name(link->protocol));
     json_add_int(mqtt, "reconnects", link->reconnects);
     json_add_int(mqtt, "dropped_events", link->dropped_events);
 }
