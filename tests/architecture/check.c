@@ -165,14 +165,14 @@ static bool begins_path(const char *text, const char *at)
     return at == text || !(isalnum((unsigned char)at[-1]) || strchr("._-/})$~*", at[-1]));
 }
 
-static void check_machine_paths(const struct file *file)
+static void check_foreign_paths(const struct file *file)
 {
-    for (const char *const *path = machine_paths; *path; path++)
+    for (const char *const *path = foreign_paths; *path; path++)
         for (const char *at = file->text; (at = strstr(at, *path)); at++)
             if (begins_path(file->text, at))
                 violation(file->check, file->path,
                           source_line(file->text, (size_t)(at - file->text)),
-                          "a path of somebody's machine: %s…", *path);
+                          "what only one machine has: %s…", *path);
 }
 
 /* --- the walk --- */
@@ -188,7 +188,7 @@ static void check_text(struct check *check, const char *path, const char *text)
         check_includes(&file);
         check_calls(&file);
     }
-    check_machine_paths(&file);
+    check_foreign_paths(&file);
 }
 
 static void check_file(struct check *check, const char *path)

@@ -53,8 +53,10 @@ const char *const top_level_names[] = {
 };
 const char *const ignored_names[] = {".git", "build", ".cache", "compile_commands.json", NULL};
 
-/* With an escaped slash, or this file would be found. */
-const char *const machine_paths[] = {"\x2fhome/", "\x2froot/", "\x2fUsers/", "\x2fwork/", NULL};
+/* With an escaped first character, or this file would be found. */
+const char *const foreign_paths[] = {
+    "\x2fhome/", "\x2froot/", "\x2fUsers/", "\x2fwork/", "\x24{CMAKE_SOURCE_DIR}/..", NULL,
+};
 
 bool rule_covers(const char *place, const char *path)
 {

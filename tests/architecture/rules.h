@@ -31,7 +31,8 @@ extern const char *const banned_calls[]; /* NULL-terminated, as the next ones */
 extern const char *const banned_in[];    /* where */
 extern const char *const top_level_names[];
 extern const char *const ignored_names[]; /* at the top level: what git does not keep */
-extern const char *const machine_paths[]; /* how a path begins that only one machine has */
+extern const char *const foreign_paths[]; /* how a path begins that
+                                             only one machine has */
 
 /* Whether path is place or below it. */
 bool rule_covers(const char *place, const char *path);

@@ -288,15 +288,18 @@ static void the_top_level_has_the_agreed_names_only(void **state)
                   "src:1: does not belong at the top level\n");
 }
 
-/* The slash is escaped where this very file would be found. */
-static void a_path_of_somebodys_machine_is_seen(void **state)
+/* The first character is escaped where this very file would be found. */
+static void a_path_that_only_one_machine_has_is_seen(void **state)
 {
     put(state, "README.md", "see\n`\x2fhome/ann/lapsed` and (\x2fwork/x)\n");
     put(state, "conf/a.conf", "\x2froot/x = \"\x2fUsers/bob\";");
-    expect(state, "README.md:2: a path of somebody's machine: \x2fhome/…\n"
-                  "README.md:2: a path of somebody's machine: \x2fwork/…\n"
-                  "conf/a.conf:1: a path of somebody's machine: \x2froot/…\n"
-                  "conf/a.conf:1: a path of somebody's machine: \x2fUsers/…\n");
+    put(state, "tests/CMakeLists.txt", SCRIPT_LICENCE "set(X \"\x24{CMAKE_SOURCE_DIR}/../y\")\n");
+    expect(state, "README.md:2: what only one machine has: \x2fhome/…\n"
+                  "README.md:2: what only one machine has: \x2fwork/…\n"
+                  "conf/a.conf:1: what only one machine has: \x2froot/…\n"
+                  "conf/a.conf:1: what only one machine has: \x2fUsers/…\n"
+                  "tests/CMakeLists.txt:2: what only one machine has: "
+                  "\x24{CMAKE_SOURCE_DIR}/..…\n");
 }
 
 static void a_path_below_a_variable_or_a_host_is_passed(void **state)
@@ -365,7 +368,7 @@ int main(void)
         TEST(tests_may_call_what_they_like),
         TEST(the_licence_stands_first),
         TEST(the_top_level_has_the_agreed_names_only),
-        TEST(a_path_of_somebodys_machine_is_seen),
+        TEST(a_path_that_only_one_machine_has_is_seen),
         TEST(a_path_below_a_variable_or_a_host_is_passed),
         TEST(a_link_out_of_the_tree_is_not_followed),
         cmocka_unit_test(code_keeps_its_places_without_comments_and_quotes),
