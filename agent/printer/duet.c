@@ -39,6 +39,7 @@ enum {
     BACK_OFF_MS = 250,
     BACK_OFF_JOB_MS = 5000,
     BACK_OFF_IDLE_MS = 15000,
+    BACK_OFF_FULL_MS = 1000,
     BACK_OFF_BUSY_MS = 700,      /* after a 503: let its buffers drain */
     BACK_OFF_REFUSED_MS = 60000, /* a wrong password does not get better by asking */
     LEAVE_MS = 1000,
@@ -253,6 +254,8 @@ static int64_t back_off_ms(const struct duet *duet, int code)
 
     if (code == -EACCES || code == -ENOTSUP)
         return BACK_OFF_REFUSED_MS;
+    if (code == -EUSERS) /* the next one expires within eight seconds */
+        return BACK_OFF_FULL_MS;
     if (code == -EBUSY && duet->failures == 1)
         return BACK_OFF_BUSY_MS;
     return MIN(limit_ms, BACK_OFF_MS << MIN(duet->failures - 1, 10));

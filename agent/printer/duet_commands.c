@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* duet_commands: replies of all HTTP clients come in one text, so nothing but the token is proof.
  * A reply can get lost (an rr_reply that was cut); because the channel is serial, a later token
- * proves the earlier commands, too. The limits on waiting are generous: a pause is put off by the
+ * proves the earlier commands, too. The text may also hold what was said long ago, as long as some
+ * other client has not fetched it: of a pause, whose words decide whose it is, the beginning is
+ * marked as well. The limits on waiting are generous: a pause is put off by the
  * firmware for as long as a macro runs. */
 #include "agent/printer/duet_commands.h"
 
@@ -12,6 +14,8 @@
 #include <string.h>
 
 enum { REPLIES_MAX_BYTES = 8192 };
+
+#define BEGIN ":" /* behind the token: from here on the replies are to this command */
 
 static const int64_t patience_ms[PRINTER_CMD_COUNT] = {
     [PRINTER_CMD_PAUSE] = 600 * 1000,
@@ -65,8 +69,12 @@ void duet_commands_add(struct duet_commands *commands, enum printer_command kind
     command = &commands->items[commands->count++];
     *command = (struct duet_command){.kind = kind};
     make_token(commands, token, sizeof(token));
-    (void)!snprintf(command->gcode, sizeof(command->gcode), "%s%sM118 P3 S\"%s\"", gcode,
-                    *gcode ? "\n" : "", token);
+    if (kind == PRINTER_CMD_PAUSE)
+        (void)!snprintf(command->gcode, sizeof(command->gcode),
+                        "M118 P3 S\"%s" BEGIN "\"\n%s\nM118 P3 S\"%s\"", token, gcode, token);
+    else
+        (void)!snprintf(command->gcode, sizeof(command->gcode), "%s%sM118 P3 S\"%s\"", gcode,
+                        *gcode ? "\n" : "", token);
     memcpy(command->token, token, sizeof(token));
 }
 
@@ -128,15 +136,29 @@ static void copy_reply(const char *text, size_t len, char *ret_reply)
     ret_reply[len] = '\0';
 }
 
+/* Where the command's own words begin. */
+static const char *skip_older(const char *text, const char *place, const char *token)
+{
+    size_t len = strlen(token);
+
+    for (const char *c = place; c-- > text;) {
+        if (strncmp(c, token, len) == 0 && c[len] == BEGIN[0])
+            return c + len + 1 + strspn(c + len + 1, "\r\n");
+    }
+    return text;
+}
+
 static bool is_done(struct duet_commands *commands, size_t index, struct duet_outcome *outcome)
 {
     const struct duet_command *command = &commands->items[index];
     const char *text = buf_text(&commands->replies);
     const char *place = command->sent ? find_token(commands, command->token) : NULL;
+    const char *words;
 
     if (!place)
         return false;
-    copy_reply(text, (size_t)(place - text), outcome->reply);
+    words = skip_older(text, place, command->token);
+    copy_reply(words, (size_t)(place - words), outcome->reply);
     buf_consume(&commands->replies, (size_t)(place - text) + strlen(command->token));
     return true;
 }

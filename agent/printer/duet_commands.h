@@ -17,7 +17,7 @@ struct duet_command {
     bool sent;
     int64_t sent_at_us;
     char token[32];
-    char gcode[DUET_GCODE_MAX]; /* the lines with the token's */
+    char gcode[DUET_GCODE_MAX]; /* the lines with those of the token */
 };
 
 struct duet_commands {

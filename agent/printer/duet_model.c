@@ -555,7 +555,7 @@ static int refuse_connect(int64_t code, struct error *err)
     if (code == 1)
         return error_set(err, -EACCES, "the printer refuses the password");
     if (code == 2)
-        return error_set(err, -EBUSY, "the printer has no free session (8 clients are connected)");
+        return error_set(err, -EUSERS, "the printer has no free session (8 clients are connected)");
     return error_set(err, -EPROTO, "the printer refuses to connect: err %d", (int)code);
 }
 

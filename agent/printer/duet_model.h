@@ -17,11 +17,11 @@ enum duet_query {
     DUET_SEQS,     /* counters: has something been replied? */
     DUET_AXES,     /* letters, limits, homed */
     DUET_POSITION, /* where the axes are */
-    DUET_HEAT,
     DUET_FIRMWARE,
-    DUET_BEDS, /* which heater is what */
+    DUET_BEDS, /* which heater is what: before the heat */
     DUET_CHAMBERS,
     DUET_TOOLS,
+    DUET_HEAT,
     DUET_QUERY_COUNT
 };
 
@@ -59,7 +59,7 @@ struct duet_session {
     int64_t timeout_ms;
 };
 
-/* An answer to rr_connect. -EACCES (password), -EBUSY (all sessions taken), -ENOTSUP (an SBC that
+/* An answer to rr_connect. -EACCES (password), -EUSERS (all sessions taken), -ENOTSUP (an SBC that
  * pretends), -EPROTO. */
 int duet_parse_connect(const char *body, size_t len, struct duet_session *ret_session,
                        struct error *err) MUST_CHECK;

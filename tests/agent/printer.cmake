@@ -9,5 +9,6 @@ target_link_libraries(printer_rig PUBLIC agent_core PRIVATE PkgConfig::CMOCKA)
 target_compile_definitions(printer_rig PRIVATE SIM_PATH="$<TARGET_FILE:lapsed-sim>")
 add_dependencies(printer_rig lapsed-sim)
 
-lapsed_test(printer_duet printer_rig)
-lapsed_test(printer_holds printer_rig)
+foreach(name duet holds hold_limits hold_late hold_layers hold_people hold_wire recovery)
+    lapsed_test(printer_${name} printer_rig)
+endforeach()
