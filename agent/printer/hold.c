@@ -35,7 +35,7 @@ enum {
     RESUME_MAX_MS = 5000,
     RESUME_WAIT_MS = 1000,
     LEAVE_MS = 30000,
-    STUBBORN_TRIES = 4 /* then a person is told */
+    STUBBORN_TRIES = 3 /* then a person is told */
 };
 
 enum hold_phase {

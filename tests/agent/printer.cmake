@@ -2,6 +2,9 @@
 lapsed_test(printer_hold_state agent_core)
 lapsed_test(printer_layers agent_core)
 lapsed_test(printer_jobs agent_core)
+lapsed_test(printer_rules agent_core)
+lapsed_test(printer_duet_model agent_core)
+target_compile_definitions(test_printer_duet_model PRIVATE REPOSITORY="${CMAKE_SOURCE_DIR}")
 
 # The rest runs at the real simulator.
 add_library(printer_rig STATIC ${CMAKE_CURRENT_LIST_DIR}/printer_rig.c)
