@@ -19,7 +19,7 @@
 #include "agent/base/str.h"
 #include "agent/printer/driver.h"
 #include "agent/printer/duet_commands.h"
-#include "agent/printer/duet_model.h"
+#include "agent/printer/duet_schedule.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,14 +28,8 @@
 #include <time.h>
 
 enum {
-    HOLD_STATE_MS = 150,
-    HOLD_REPLY_MS = 100,
-    HOLD_REST_MS = 600,
-    STATE_MAX_MS = 5000,
-    REPLY_IDLE_MS = 1000,
-    SLOW_FACTS_MS = 10000,
+    REPLY_SOON_MS = 50, /* after a command */
     FILE_RETRY_MS = 500,
-    FILE_TRIES = 3,
     BACK_OFF_MS = 250,
     BACK_OFF_JOB_MS = 5000,
     BACK_OFF_IDLE_MS = 15000,
@@ -49,13 +43,10 @@ enum {
     HTTP_UNAVAILABLE = 503
 };
 
-#define BIT(query) (1U << (query))
-#define NEVER      INT64_MAX
-
 /* After a failure, and after a new session. */
-#define UNREAD_AFTER_FAILURE (BIT(DUET_STATE) | BIT(DUET_JOB))
+#define UNREAD_AFTER_FAILURE (DUET_BIT(DUET_STATE) | DUET_BIT(DUET_JOB))
 #define UNREAD_AT_FIRST                                                                            \
-    (UNREAD_AFTER_FAILURE | BIT(DUET_INPUTS) | BIT(DUET_BOX) | BIT(DUET_FIRMWARE))
+    (UNREAD_AFTER_FAILURE | DUET_BIT(DUET_INPUTS) | DUET_BIT(DUET_BOX) | DUET_BIT(DUET_FIRMWARE))
 
 enum exchange { CONNECT, GCODE, REPLY, QUERY, DISCONNECT };
 
@@ -80,7 +71,7 @@ struct duet {
     int64_t not_before_us;
 
     enum printer_pace pace;
-    int64_t due_us[DUET_QUERY_COUNT];
+    struct duet_schedule schedule;
     unsigned unread; /* bits: to be read before a view is shown */
     int file_tries;
     struct duet_model model;
@@ -100,95 +91,30 @@ static void wake(struct duet *duet)
     timer_start(duet->timer, 0);
 }
 
-/* --- what is due --- */
-
-static int64_t period_ms(const struct duet *duet, enum duet_query query)
+static struct duet_needs needs_of(const struct duet *duet)
 {
-    const struct printer_settings *settings = duet->settings;
-    bool hold = duet->pace == PRINTER_PACE_HOLD;
-    bool has_job = duet->model.has_job;
-
-    switch (query) {
-    case DUET_STATE:
-        if (hold)
-            return HOLD_STATE_MS;
-        return has_job ? MIN(4 * settings->poll_printing_ms, STATE_MAX_MS) : settings->poll_idle_ms;
-    case DUET_JOB:
-        /* it stands when it is paused; but right after that layers are hard to tell apart */
-        return duet->model.view.state == PRINTER_PAUSED ? HOLD_REST_MS : settings->poll_printing_ms;
-    case DUET_INPUTS:
-        return hold ? HOLD_REST_MS : 8 * settings->poll_printing_ms;
-    case DUET_BOX:
-        if (hold)
-            return HOLD_REST_MS;
-        return has_job ? 16 * settings->poll_printing_ms : SLOW_FACTS_MS;
-    case DUET_SEQS:
-        return hold ? HOLD_REPLY_MS : REPLY_IDLE_MS;
-    case DUET_HEAT:
-    case DUET_POSITION:
-        return SLOW_FACTS_MS;
-    default:
-        return 0;
-    }
+    return (struct duet_needs){.settings = duet->settings,
+                               .model = &duet->model,
+                               .hold = duet->pace == PRINTER_PACE_HOLD,
+                               .awaiting = duet_commands_awaiting(&duet->commands),
+                               .file_tries = duet->file_tries};
 }
 
-/* The rest of the queries makes sense at any time. */
-static bool makes_sense(const struct duet *duet, enum duet_query query)
+static void ask_now(struct duet *duet, unsigned queries)
 {
-    if (query == DUET_JOB || query == DUET_INPUTS)
-        return duet->model.has_job;
-    if (query == DUET_FILE)
-        return duet->model.has_job && !duet->model.file_known && duet->file_tries < FILE_TRIES;
-    if (query == DUET_SEQS)
-        return duet->model.seq_reply < 0 || duet_commands_awaiting(&duet->commands);
-    return true;
+    duet_schedule_now(&duet->schedule, queries, clock_mono_us());
 }
 
-/* The most overdue one, or DUET_QUERY_COUNT; *ret_due_us is when the next will be. */
-static enum duet_query find_due(const struct duet *duet, int64_t *ret_due_us)
+static void ask_within(struct duet *duet, enum duet_query query, int64_t ms)
 {
-    enum duet_query found = DUET_QUERY_COUNT;
-
-    *ret_due_us = NEVER;
-    for (int query = 0; query < DUET_QUERY_COUNT; query++) {
-        if (duet->due_us[query] >= *ret_due_us || !makes_sense(duet, query))
-            continue;
-        found = query;
-        *ret_due_us = duet->due_us[query];
-    }
-    return found;
+    duet_schedule_by(&duet->schedule, query, clock_mono_us() + ms * 1000);
 }
 
-static void make_due(struct duet *duet, enum duet_query query, int64_t in_ms)
+static void refit_schedule(struct duet *duet)
 {
-    duet->due_us[query] = MIN(duet->due_us[query], clock_mono_us() + in_ms * 1000);
-}
+    struct duet_needs needs = needs_of(duet);
 
-/* Keeps the rhythm when the answer was slow, but catches nothing up. */
-static void make_due_again(struct duet *duet, enum duet_query query, int64_t now_us)
-{
-    int64_t period_us = period_ms(duet, query) * 1000;
-    int64_t next_us = duet->due_us[query] + period_us;
-
-    duet->due_us[query] = period_us == 0 ? NEVER : MAX(next_us, now_us + period_us / 4);
-}
-
-static void make_all_due_by_period(struct duet *duet)
-{
-    for (int query = 0; query < DUET_QUERY_COUNT; query++) {
-        int64_t period = period_ms(duet, query);
-
-        if (period > 0)
-            make_due(duet, query, period);
-    }
-}
-
-static void make_due_now(struct duet *duet, unsigned queries)
-{
-    for (int query = 0; query < DUET_QUERY_COUNT; query++) {
-        if (queries & BIT(query))
-            make_due(duet, query, 0);
-    }
+    duet_schedule_refit(&duet->schedule, &needs, clock_mono_us());
 }
 
 /* --- failing --- */
@@ -266,7 +192,7 @@ static void fail(struct duet *duet, const struct error *err)
     duet->failures++;
     duet->not_before_us = clock_mono_us() + back_off_ms(duet, err->code) * 1000;
     duet->unread |= UNREAD_AFTER_FAILURE;
-    make_due_now(duet, UNREAD_AFTER_FAILURE);
+    ask_now(duet, UNREAD_AFTER_FAILURE);
     log_debug("printer.miss", "id=%s count=%d error=\"%s\"", duet->settings->id, duet->failures,
               err->text);
     if (duet->exchange == GCODE)
@@ -284,7 +210,7 @@ static bool is_complete(const struct duet *duet)
 
     if (duet->unread)
         return false;
-    return !model->has_job || model->file_known || duet->file_tries >= FILE_TRIES;
+    return !model->has_job || model->file_known || duet->file_tries >= DUET_FILE_TRIES;
 }
 
 static void publish(struct duet *duet, int64_t at_us)
@@ -318,30 +244,28 @@ static void after_state(struct duet *duet, const struct printer_view *before)
     const struct printer_view *now = &duet->model.view;
 
     if (!duet->model.has_job) {
-        duet->unread &= ~(BIT(DUET_JOB) | BIT(DUET_INPUTS));
+        duet->unread &= ~(DUET_BIT(DUET_JOB) | DUET_BIT(DUET_INPUTS));
         duet->file_tries = 0;
         return;
     }
     if (before->state == now->state)
         return;
     /* the position at which it stands tells a new pause from the old one, the answer whose it is */
-    make_due_now(duet, BIT(DUET_JOB));
-    duet->due_us[DUET_SEQS] = 0;
-    make_all_due_by_period(duet);
+    ask_now(duet, DUET_BIT(DUET_JOB));
+    duet_schedule_first(&duet->schedule, DUET_SEQS);
+    refit_schedule(duet);
 }
 
 static void after_job(struct duet *duet)
 {
     if (duet->model.job_denied)
-        make_due_now(duet, BIT(DUET_STATE));
-    duet->unread &= ~BIT(DUET_JOB);
+        ask_now(duet, DUET_BIT(DUET_STATE));
+    duet->unread &= ~DUET_BIT(DUET_JOB);
 }
 
 static void after_file(struct duet *duet)
 {
     duet->file_tries = duet->model.file_known ? 0 : duet->file_tries + 1;
-    if (!duet->model.file_known)
-        duet->due_us[DUET_FILE] = clock_mono_us() + FILE_RETRY_MS * 1000;
     after_job(duet);
 }
 
@@ -354,7 +278,7 @@ static void after_seqs(struct duet *duet)
 
 static void after_query(struct duet *duet, const struct printer_view *before)
 {
-    duet->unread &= ~BIT(duet->query);
+    duet->unread &= ~DUET_BIT(duet->query);
     if (duet->query == DUET_STATE)
         after_state(duet, before);
     else if (duet->query == DUET_JOB)
@@ -366,7 +290,7 @@ static void after_query(struct duet *duet, const struct printer_view *before)
     if (before->job_file[0] && !duet->model.file_known)
         duet->file_tries = 0; /* another job */
     if (duet->model.has_job && !duet->model.file_known)
-        make_due(duet, DUET_FILE, duet->query == DUET_FILE ? FILE_RETRY_MS : 0);
+        ask_within(duet, DUET_FILE, duet->query == DUET_FILE ? FILE_RETRY_MS : 0);
 }
 
 static int take_query(struct duet *duet, const struct http_response *response, int64_t at_us,
@@ -402,7 +326,7 @@ static int take_connect(struct duet *duet, const struct http_response *response,
     duet->model.file_known = false;
     duet->model.seq_reply = duet->seq_fetched = -1;
     duet->fetch_reply = false;
-    make_due_now(duet, BIT(DUET_QUERY_COUNT) - 1);
+    ask_now(duet, DUET_ALL);
     return 0;
 }
 
@@ -414,7 +338,7 @@ static int take_gcode(struct duet *duet, const struct http_response *response, s
         fail_in_flight(duet, rc, err);
         return 0;
     }
-    make_due(duet, DUET_SEQS, HOLD_REPLY_MS / 2);
+    ask_within(duet, DUET_SEQS, REPLY_SOON_MS);
     return rc;
 }
 
@@ -573,7 +497,9 @@ static void send_gcode(struct duet *duet, struct duet_command *command)
 
 static void send_query(struct duet *duet, enum duet_query query)
 {
-    make_due_again(duet, query, clock_mono_us());
+    struct duet_needs needs = needs_of(duet);
+
+    duet_schedule_asked(&duet->schedule, &needs, query, clock_mono_us());
     duet->query = query;
     send_request(duet, QUERY, duet_query_target(query), duet->settings->request_timeout_ms);
 }
@@ -598,9 +524,10 @@ static void queue_park(struct duet *duet)
 
 static void send_most_urgent(struct duet *duet)
 {
-    struct duet_command *command;
-    enum duet_query query;
     int64_t due_us, now_us = clock_mono_us();
+    struct duet_command *command;
+    struct duet_needs needs;
+    enum duet_query query;
 
     if (duet->park_wanted && axes_are_stale(duet)) {
         send_query(duet, DUET_AXES);
@@ -608,8 +535,9 @@ static void send_most_urgent(struct duet *duet)
     }
     if (duet->park_wanted)
         queue_park(duet);
+    needs = needs_of(duet);
     command = duet_commands_unsent(&duet->commands);
-    query = find_due(duet, &due_us);
+    query = duet_schedule_find(&duet->schedule, &needs, &due_us);
     if (command)
         send_gcode(duet, command);
     else if (duet->fetch_reply)
@@ -633,7 +561,7 @@ static void deliver_outcomes(struct duet *duet)
             outcome.result = duet_judge_pause(outcome.reply, &err);
         log_debug("printer.reply", "id=%s command=%d result=%d reply=\"%s\"", duet->settings->id,
                   (int)outcome.kind, outcome.result, outcome.reply);
-        make_due_now(duet, BIT(DUET_STATE)); /* it has just become another one */
+        ask_now(duet, DUET_BIT(DUET_STATE)); /* it has just become another one */
         answer(duet, outcome.kind, outcome.result, outcome.reply, &err);
     }
 }
@@ -698,8 +626,7 @@ static void *duet_open(struct printer_port *port, struct loop *loop, struct http
     while (len > 0 && duet->base_url[len - 1] == '/')
         duet->base_url[--len] = '\0';
     duet->seq_fetched = -1;
-    for (int query = 0; query < DUET_QUERY_COUNT; query++)
-        duet->due_us[query] = NEVER;
+    duet_schedule_init(&duet->schedule);
     duet_model_init(&duet->model);
     (void)!getrandom(&nonce, sizeof(nonce), 0);
     duet_commands_init(&duet->commands, nonce);
@@ -739,11 +666,11 @@ static void duet_set_pace(void *driver, enum printer_pace pace)
     if (duet->pace == pace)
         return;
     duet->pace = pace;
-    make_all_due_by_period(duet);
+    refit_schedule(duet);
     if (pace == PRINTER_PACE_HOLD) {
         /* before the state, so that a fresh state means fresh inputs, too */
-        duet->due_us[DUET_INPUTS] = 0;
-        make_due_now(duet, BIT(DUET_STATE));
+        duet_schedule_first(&duet->schedule, DUET_INPUTS);
+        ask_now(duet, DUET_BIT(DUET_STATE));
     }
     wake(duet);
 }

@@ -100,7 +100,7 @@ static void forget_job(struct duet_model *model)
     view->job_file[0] = '\0';
     view->job_size_bytes = 0;
     view->job_position_bytes = view->job_elapsed_s = view->job_remaining_s = -1;
-    view->job_progress_percent = NAN;
+    view->job_progress_percent = (double)NAN;
     view->layer = -1;
     view->layers = 0;
     view->heating = view->in_macro = false;
@@ -173,7 +173,7 @@ static bool read_remaining(const cJSON *job, int64_t *ret_remaining_s)
 
 static int read_job_part(const cJSON *job, struct job_part *ret_part, struct error *err)
 {
-    struct job_part part;
+    struct job_part part = {0};
 
     if (!read_int(job, "layer", -1, &part.layer) || part.layer < -1 || part.layer > LAYER_MAX)
         return no_sense(err, "job.layer");
@@ -217,7 +217,7 @@ static void take_job_part(struct duet_model *model, const struct job_part *part,
 static int read_job(struct duet_model *model, const cJSON *result, int64_t at_mono_us,
                     struct error *err)
 {
-    struct job_part part;
+    struct job_part part = {0};
     int rc = read_job_part(result, &part, err);
 
     if (rc < 0)
@@ -232,7 +232,7 @@ static int read_file(struct duet_model *model, const cJSON *result, int64_t at_m
     const char *name = json_get_string(result, "file.fileName");
     struct printer_view *view = &model->view;
     int64_t size_bytes, layers;
-    struct job_part part;
+    struct job_part part = {0};
     int rc = read_job_part(result, &part, err);
 
     if (rc < 0)
@@ -409,17 +409,25 @@ static int read_tools(struct duet_model *model, const cJSON *result, int64_t at_
     return 0;
 }
 
-/* "bed", "bed1"; tools are always numbered. */
-static bool name_heater(const char *what, const int *indices, size_t count, int heater,
-                        bool numbered, char *ret_name, size_t size)
+static void set_name(struct printer_heater *heater, const char *what, int number)
+{
+    char name[64];
+
+    (void)!snprintf(name, sizeof(name), "%s%d", what, number);
+    copy_text(heater->name, sizeof(heater->name), name);
+}
+
+/* The first bed is "bed", the next "bed1"; tools are always numbered. */
+static bool name_heater(const char *what, const int *indices, size_t count, int number,
+                        struct printer_heater *ret_heater)
 {
     for (size_t i = 0; i < count; i++) {
-        if (indices[i] != heater)
+        if (indices[i] != number)
             continue;
-        if (i == 0 && !numbered)
-            (void)!snprintf(ret_name, size, "%s", what);
+        if (i == 0 && !str_equal(what, "tool"))
+            copy_text(ret_heater->name, sizeof(ret_heater->name), what);
         else
-            (void)!snprintf(ret_name, size, "%s%zu", what, i);
+            set_name(ret_heater, what, (int)i);
         return true;
     }
     return false;
@@ -429,18 +437,16 @@ static void take_heater(const struct duet_model *model, const cJSON *node, int n
                         struct printer_heater *ret_heater)
 {
     const char *state = json_get_string(node, "state");
-    const char *target = str_equal(state, "standby") ? "standby" : "active";
-    char *name = ret_heater->name;
-    size_t size = sizeof(ret_heater->name);
 
-    if (!name_heater("bed", model->beds, model->bed_count, number, false, name, size) &&
-        !name_heater("chamber", model->chambers, model->chamber_count, number, false, name, size) &&
-        !name_heater("tool", model->tools, model->tool_count, number, true, name, size))
-        (void)!snprintf(name, size, "heater%d", number);
-    ret_heater->current = ret_heater->target = NAN;
+    if (!name_heater("bed", model->beds, model->bed_count, number, ret_heater) &&
+        !name_heater("chamber", model->chambers, model->chamber_count, number, ret_heater) &&
+        !name_heater("tool", model->tools, model->tool_count, number, ret_heater))
+        set_name(ret_heater, "heater", number);
+    ret_heater->current = ret_heater->target = (double)NAN;
     (void)json_get_number(node, "current", &ret_heater->current);
     if (!str_equal(state, "off"))
-        (void)json_get_number(node, target, &ret_heater->target);
+        (void)json_get_number(node, str_equal(state, "standby") ? "standby" : "active",
+                              &ret_heater->target);
 }
 
 static int read_heat(struct duet_model *model, const cJSON *result, int64_t at_mono_us,
@@ -512,7 +518,7 @@ void duet_model_init(struct duet_model *model)
     model->view.state = PRINTER_OFFLINE;
     model->view.up_time_s = -1;
     for (int i = 0; i < 3; i++)
-        model->view.position_mm[i] = model->view.min_mm[i] = model->view.max_mm[i] = NAN;
+        model->view.position_mm[i] = model->view.min_mm[i] = model->view.max_mm[i] = (double)NAN;
     forget_job(model);
 }
 

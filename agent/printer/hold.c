@@ -4,21 +4,19 @@
  * other. After each event the invariant is restored: when nobody wants the printer held any more,
  * the state machine is told, wherever it is.
  *
- * Several units: the first request pauses the printer, those that come while it is paused join. All
- * that can be served at the same place of the head are served together; another place has to wait
- * until these are released. The release of the last one resumes at once. */
+ * Several units: the first request pauses the printer, those that come while it is paused join. The
+ * release of the last one resumes at once. */
 #include "agent/printer/hold.h"
 
 #include "agent/base/clock.h"
-#include "agent/base/list.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
+#include "agent/printer/hold_requests.h"
 #include "agent/printer/hold_rules.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,24 +36,6 @@ enum {
     STUBBORN_TRIES = 3 /* then a person is told */
 };
 
-enum hold_phase {
-    PHASE_NEW,     /* not looked at yet */
-    PHASE_WAITING, /* may be held */
-    PHASE_GRANTED,
-    PHASE_OVER /* told that it is not, or not any more */
-};
-
-struct printer_hold {
-    struct list link;
-    struct holds *owner;
-    struct hold_request request;
-    enum hold_phase phase;
-    bool turn; /* of those that are being parked now */
-    int64_t asked_at_ms;
-    printer_held_fn on_held;
-    void *user;
-};
-
 /* Outlives the holds when the disk is slower than the end. */
 struct ledger_write {
     struct holds *owner;
@@ -66,7 +46,7 @@ struct holds {
     void *driver;
     enum hold_state state;
     struct hold_facts facts;
-    struct list items;
+    struct hold_requests requests;
     bool closing;
 
     enum hold_event queue[QUEUE_MAX];
@@ -81,66 +61,11 @@ struct holds {
     bool pause_busy, flush_busy;
     int resume_tries;
     int64_t resumed_at_ms;
-    bool at_place, parked;
-    struct park_move place;
+    bool parked; /* the head provably stands at requests.place */
     char boot_id[40];
 };
 
 static void feed(struct holds *holds, enum hold_event event);
-
-/* --- requests --- */
-
-static struct printer_hold *find_phase(const struct holds *holds, enum hold_phase phase)
-{
-    struct printer_hold *hold;
-
-    LIST_FOR_EACH(&holds->items, hold, struct printer_hold, link)
-    {
-        if (hold->phase == phase)
-            return hold;
-    }
-    return NULL;
-}
-
-static bool is_wanted(const struct holds *holds)
-{
-    return find_phase(holds, PHASE_WAITING) || find_phase(holds, PHASE_GRANTED);
-}
-
-static void tell_failed(struct printer_hold *hold, const struct error *err)
-{
-    hold->phase = PHASE_OVER;
-    hold->on_held(err->code, false, 0, err, hold->user);
-}
-
-/* A callback may release any hold, so the search starts over each time. */
-static void fail_all(struct holds *holds, enum hold_phase phase, const struct error *err)
-{
-    struct printer_hold *hold;
-
-    while ((hold = find_phase(holds, phase)) != NULL)
-        tell_failed(hold, err);
-}
-
-/* Who was granted keeps the handle, but the printer goes on without them. */
-static void dispossess(struct holds *holds)
-{
-    struct printer_hold *hold;
-
-    while ((hold = find_phase(holds, PHASE_GRANTED)) != NULL)
-        hold->phase = PHASE_OVER;
-}
-
-static bool same_place(const struct park_move *a, const struct hold_request *b)
-{
-    return fabs(a->x_mm - b->x_mm) < 0.05 && fabs(a->y_mm - b->y_mm) < 0.05;
-}
-
-/* Could be granted where the head stands now. */
-static bool fits_here(const struct holds *holds, const struct hold_request *request)
-{
-    return !request->move || (holds->at_place && same_place(&holds->place, request));
-}
 
 /* --- words --- */
 
@@ -238,54 +163,14 @@ static void read_boot_id(struct holds *holds)
 
 /* --- parking --- */
 
-/* The first that waits decides where; who does not care comes along. */
-static const struct hold_request *choose_place(const struct holds *holds)
-{
-    const struct hold_request *chosen = NULL;
-    const struct printer_hold *hold;
-
-    LIST_FOR_EACH(&holds->items, hold, struct printer_hold, link)
-    {
-        if (hold->phase != PHASE_WAITING)
-            continue;
-        if (hold->request.move)
-            return &hold->request;
-        chosen = &hold->request;
-    }
-    return chosen;
-}
-
-static void mark_turns(struct holds *holds, const struct park_move *place)
-{
-    struct printer_hold *hold;
-
-    LIST_FOR_EACH(&holds->items, hold, struct printer_hold, link)
-    {
-        hold->turn = hold->phase == PHASE_WAITING &&
-                     (!hold->request.move || (place && same_place(place, &hold->request)));
-    }
-}
-
-/* While somebody is held the head stays where it is. */
-static bool move_is_needed(const struct holds *holds, const struct hold_request *request)
-{
-    return request && !fits_here(holds, request) && !find_phase(holds, PHASE_GRANTED);
-}
-
 static void park(struct holds *holds)
 {
-    const struct hold_request *request = choose_place(holds);
-
-    if (move_is_needed(holds, request)) {
-        holds->place = (struct park_move){request->x_mm, request->y_mm, request->feed_mm_min};
-        holds->at_place = true;
-        holds->parked = false;
-        mark_turns(holds, &holds->place);
-        holds->config.driver->park(holds->driver, &holds->place);
+    if (!hold_requests_turn(&holds->requests)) {
+        feed(holds, HOLD_EV_PARK_DONE);
         return;
     }
-    mark_turns(holds, holds->at_place ? &holds->place : NULL);
-    feed(holds, HOLD_EV_PARK_DONE);
+    holds->parked = false;
+    holds->config.driver->park(holds->driver, &holds->requests.place);
 }
 
 static void on_parked(struct holds *holds, int result, const struct error *err)
@@ -297,60 +182,6 @@ static void on_parked(struct holds *holds, int result, const struct error *err)
         log_debug("hold.not_parked", "printer=%s error=\"%s\"", holds->config.settings->id,
                   err ? err->text : "");
     feed(holds, HOLD_EV_PARK_DONE);
-}
-
-static int64_t longest_settle_ms(const struct holds *holds)
-{
-    const struct printer_hold *hold;
-    int64_t settle_ms = 0;
-
-    LIST_FOR_EACH(&holds->items, hold, struct printer_hold, link)
-    {
-        if (hold->turn)
-            settle_ms = MAX(settle_ms, hold->request.settle_ms);
-    }
-    return settle_ms;
-}
-
-static struct printer_hold *find_turn(const struct holds *holds)
-{
-    struct printer_hold *hold;
-
-    LIST_FOR_EACH(&holds->items, hold, struct printer_hold, link)
-    {
-        if (hold->turn && hold->phase == PHASE_WAITING)
-            return hold;
-    }
-    return NULL;
-}
-
-static void grant(struct holds *holds)
-{
-    int64_t held_at_us = clock_mono_us();
-    struct printer_hold *hold;
-
-    while ((hold = find_turn(holds)) != NULL) {
-        hold->turn = false;
-        hold->phase = PHASE_GRANTED;
-        hold->on_held(0, hold->request.move && holds->parked, held_at_us, NULL, hold->user);
-    }
-}
-
-/* Held, and somebody still waits who can be served now. */
-static bool next_can_be_served(const struct holds *holds)
-{
-    const struct printer_hold *hold;
-
-    if (holds->state != HOLD_HELD || !find_phase(holds, PHASE_WAITING))
-        return false;
-    if (!find_phase(holds, PHASE_GRANTED))
-        return true;
-    LIST_FOR_EACH(&holds->items, hold, struct printer_hold, link)
-    {
-        if (hold->phase == PHASE_WAITING && fits_here(holds, &hold->request))
-            return true;
-    }
-    return false;
 }
 
 /* --- the actions --- */
@@ -406,7 +237,7 @@ static int64_t state_timeout_ms(const struct holds *holds)
     case HOLD_PARKING:
         return PARK_MS;
     case HOLD_SETTLING:
-        return longest_settle_ms(holds);
+        return hold_requests_settle_ms(&holds->requests);
     case HOLD_UNSURE:
         return UNSURE_MS;
     case HOLD_RESUME_SENT:
@@ -448,7 +279,7 @@ static void act(struct holds *holds, unsigned actions, enum hold_event event)
     if (actions & HOLD_DO_PARK)
         park(holds);
     if (actions & HOLD_DO_GRANT)
-        grant(holds);
+        hold_requests_grant(&holds->requests, holds->parked, clock_mono_us());
     if (actions & HOLD_DO_LOOK)
         look_again(holds);
     if (actions & HOLD_DO_ATTENTION)
@@ -460,8 +291,8 @@ static void on_idle(struct holds *holds)
     timer_stop(holds->force_timer);
     holds->resumed_at_ms = clock_mono_ms();
     holds->resume_tries = 0;
-    holds->at_place = holds->parked = false;
-    if (find_phase(holds, PHASE_NEW))
+    holds->requests.at_place = holds->parked = false;
+    if (hold_requests_find(&holds->requests, HOLD_PHASE_NEW))
         timer_start(holds->kick_timer, 0);
 }
 
@@ -482,8 +313,8 @@ static void apply(struct holds *holds, enum hold_event event)
     act(holds, step.actions, event);
     if (step.fail) {
         explain(holds, step.fail, &err);
-        fail_all(holds, PHASE_WAITING, &err);
-        dispossess(holds);
+        hold_requests_fail(&holds->requests, HOLD_PHASE_WAITING, &err);
+        hold_requests_dispossess(&holds->requests);
     }
     if (step.next == HOLD_IDLE)
         on_idle(holds);
@@ -494,9 +325,9 @@ static void restore_invariants(struct holds *holds)
 {
     if (holds->queued > 0)
         return;
-    if (!is_wanted(holds) && hold_next(holds->state, HOLD_EV_UNWANT).moved)
+    if (!hold_requests_wanted(&holds->requests) && hold_next(holds->state, HOLD_EV_UNWANT).moved)
         holds->queue[holds->queued++] = HOLD_EV_UNWANT;
-    else if (next_can_be_served(holds))
+    else if (holds->state == HOLD_HELD && hold_requests_more(&holds->requests))
         holds->queue[holds->queued++] = HOLD_EV_NEXT;
 }
 
@@ -581,16 +412,16 @@ static bool admit_one(struct holds *holds)
     struct printer_hold *hold;
     struct error err;
 
-    LIST_FOR_EACH(&holds->items, hold, struct printer_hold, link)
+    LIST_FOR_EACH(&holds->requests.items, hold, struct printer_hold, link)
     {
-        int rc = hold->phase == PHASE_NEW ? judge_in_time(holds, hold, &err) : -EINPROGRESS;
+        int rc = hold->phase == HOLD_PHASE_NEW ? judge_in_time(holds, hold, &err) : -EINPROGRESS;
 
         if (rc == -EINPROGRESS)
             continue;
         if (rc < 0)
-            tell_failed(hold, &err);
+            hold_request_fail(hold, &err);
         else
-            hold->phase = PHASE_WAITING;
+            hold->phase = HOLD_PHASE_WAITING;
         return true;
     }
     return false;
@@ -601,11 +432,11 @@ static void admit_new(void *user)
     struct holds *holds = user;
 
     while (admit_one(holds)) {
-        if (holds->state == HOLD_IDLE && find_phase(holds, PHASE_WAITING))
+        if (holds->state == HOLD_IDLE && hold_requests_find(&holds->requests, HOLD_PHASE_WAITING))
             begin(holds);
     }
     run_queue(holds);
-    if (find_phase(holds, PHASE_NEW))
+    if (hold_requests_find(&holds->requests, HOLD_PHASE_NEW))
         timer_start(holds->kick_timer, GAP_MS / 5);
 }
 
@@ -619,7 +450,7 @@ struct printer_hold *holds_add(struct holds *holds, const struct hold_request *r
                                   .asked_at_ms = clock_mono_ms(),
                                   .on_held = on_held,
                                   .user = user};
-    list_append(&holds->items, &hold->link);
+    hold_requests_add(&holds->requests, hold);
     timer_start(holds->kick_timer, 0);
     return hold;
 }
@@ -638,7 +469,7 @@ void holds_release(struct printer_hold *hold)
 /* Before the pause it also counts whether it may be paused at all. */
 static enum hold_event judge_check(struct holds *holds, enum hold_event event)
 {
-    const struct printer_hold *hold = find_phase(holds, PHASE_WAITING);
+    const struct printer_hold *hold = hold_requests_find(&holds->requests, HOLD_PHASE_WAITING);
 
     if (holds->state != HOLD_CHECKING || event != HOLD_EV_RUNNING || !hold)
         return event;
@@ -719,13 +550,13 @@ static void on_force_timer(void *user)
     struct holds *holds = user;
     struct error err;
 
-    if (!is_wanted(holds))
+    if (!hold_requests_wanted(&holds->requests))
         return;
     log_warn("hold.forced", "printer=%s after_ms=%lld", holds->config.settings->id,
              (long long)holds->config.settings->max_hold_ms);
     (void)error_set(&err, -ETIMEDOUT, "held for too long; the printer goes on");
-    dispossess(holds);
-    fail_all(holds, PHASE_WAITING, &err);
+    hold_requests_dispossess(&holds->requests);
+    hold_requests_fail(&holds->requests, HOLD_PHASE_WAITING, &err);
     run_queue(holds);
 }
 
@@ -734,7 +565,7 @@ struct holds *holds_new(const struct holds_config *config, const struct pause_re
     struct holds *holds = xcalloc(1, sizeof(*holds));
 
     *holds = (struct holds){.config = *config, .resumed_at_ms = INT64_MIN / 2};
-    list_init(&holds->items);
+    hold_requests_init(&holds->requests);
     holds->state_timer = timer_new(config->loop, on_state_timer, holds);
     holds->kick_timer = timer_new(config->loop, admit_new, holds);
     holds->force_timer = timer_new(config->loop, on_force_timer, holds);
@@ -755,12 +586,9 @@ void holds_set_driver(struct holds *holds, void *driver_data)
 
 void holds_free(struct holds *holds)
 {
-    struct printer_hold *hold;
-
     if (!holds)
         return;
-    LIST_FOR_EACH(&holds->items, hold, struct printer_hold, link)
-    free(hold);
+    hold_requests_done(&holds->requests);
     if (holds->write)
         holds->write->owner = NULL;
     timer_free(holds->state_timer);
@@ -775,9 +603,9 @@ void holds_close(struct holds *holds)
 
     holds->closing = true;
     (void)error_set(&err, -ECANCELED, "lapsed is stopping");
-    fail_all(holds, PHASE_NEW, &err);
-    fail_all(holds, PHASE_WAITING, &err);
-    dispossess(holds);
+    hold_requests_fail(&holds->requests, HOLD_PHASE_NEW, &err);
+    hold_requests_fail(&holds->requests, HOLD_PHASE_WAITING, &err);
+    hold_requests_dispossess(&holds->requests);
     run_queue(holds);
 }
 

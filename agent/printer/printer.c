@@ -285,9 +285,9 @@ static void init_view(struct printer_view *view)
 {
     *view = (struct printer_view){.state = PRINTER_OFFLINE, .up_time_s = -1, .layer = -1};
     view->job_position_bytes = view->job_elapsed_s = view->job_remaining_s = -1;
-    view->job_progress_percent = NAN;
+    view->job_progress_percent = (double)NAN;
     for (int i = 0; i < 3; i++)
-        view->position_mm[i] = view->min_mm[i] = view->max_mm[i] = NAN;
+        view->position_mm[i] = view->min_mm[i] = view->max_mm[i] = (double)NAN;
 }
 
 /* First "nothing is held any more, or the time is up", then "the driver has left". */

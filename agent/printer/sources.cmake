@@ -4,7 +4,9 @@ set(PRINTER_SOURCES
     printer/duet.c
     printer/duet_commands.c
     printer/duet_model.c
+    printer/duet_schedule.c
     printer/hold.c
+    printer/hold_requests.c
     printer/hold_rules.c
     printer/hold_state.c
     printer/job_tracker.c

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Following a printer: connect, jobs, layers, and everything that goes wrong on the wire, at the
- * real simulator. */
+/* Following a printer through its jobs, at the real simulator. */
 #include "printer_rig.h"
 
 #include "agent/base/clock.h"
@@ -60,8 +59,6 @@ static void the_view_tells_what_people_want_to_know(void **test)
     rig_stop(&rig);
 }
 
-/* "layer" lines of the log have their exact time in the simulator's clock; events have ours. The
- * mean latency is that of the polling, half its period and a bit. */
 static void layers_are_noticed_within_a_poll(void **test)
 {
     int64_t before_us, after_us;
@@ -105,182 +102,6 @@ static void the_same_file_printed_again_is_two_jobs(void **test)
     rig_stop(&rig);
 }
 
-static void a_cancelled_job_ends_cancelled(void **test)
-{
-    struct rig rig;
-
-    (void)test;
-    rig_begin(&rig, RIG_ARGS(RIG_LONG_JOB));
-    rig_ask(&rig, "/sim/fault?what=user_pause");
-    rig_wait_event(&rig, PRINTER_EVENT_JOB_PAUSED, 1, 5000);
-    rig_ask(&rig, "/sim/fault?what=cancel");
-    rig_wait_event(&rig, PRINTER_EVENT_JOB_ENDED, 1, 5000);
-    assert_int_equal(rig_last(&rig, PRINTER_EVENT_JOB_ENDED)->end, PRINTER_JOB_CANCELLED);
-    rig_wait_state(&rig, PRINTER_IDLE, 5000);
-    rig_stop(&rig);
-}
-
-static void a_reboot_loses_the_job(void **test)
-{
-    struct rig rig;
-
-    (void)test;
-    rig_begin(&rig, RIG_ARGS(RIG_LONG_JOB));
-    rig_ask(&rig, "/sim/fault?what=reboot");
-    rig_wait_event(&rig, PRINTER_EVENT_JOB_ENDED, 1, 8000);
-    assert_int_equal(rig_last(&rig, PRINTER_EVENT_JOB_ENDED)->end, PRINTER_JOB_LOST);
-    rig_wait_state(&rig, PRINTER_IDLE, 8000);
-    rig_stop(&rig);
-}
-
-static void bad_answers_end_no_job_and_are_forgotten(void **test)
-{
-    static const char *const faults[] = {"garbage", "html", "cut", "drop", "503"};
-
-    struct rig rig;
-
-    (void)test;
-    rig_begin(&rig, RIG_ARGS(RIG_LONG_JOB));
-    for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
-        char target[64];
-
-        (void)!snprintf(target, sizeof(target), "/sim/fault?what=%s&count=2", faults[i]);
-        rig_ask(&rig, target);
-        rig_run_for(&rig, 900);
-        assert_int_equal(printer_get_view(rig.printer)->state, PRINTER_PRINTING);
-    }
-    assert_int_equal(rig_count(&rig, PRINTER_EVENT_JOB_ENDED), 0);
-    assert_int_equal(rig_count(&rig, PRINTER_EVENT_JOB_STARTED), 1);
-    rig_stop(&rig);
-}
-
-static void silence_is_offline_and_the_job_goes_on_after_it(void **test)
-{
-    struct rig rig;
-
-    (void)test;
-    rig_begin(&rig, RIG_ARGS(RIG_LONG_JOB));
-    rig_ask(&rig, "/sim/fault?what=drop&for_ms=2000");
-    rig_wait_state(&rig, PRINTER_OFFLINE, 3000);
-    assert_int_not_equal(printer_error(rig.printer)->code, 0);
-    rig_wait_state(&rig, PRINTER_PRINTING, 6000);
-    assert_int_equal(printer_error(rig.printer)->code, 0);
-    assert_int_equal(rig_count(&rig, PRINTER_EVENT_JOB_ENDED), 0);
-    rig_stop(&rig);
-}
-
-static void an_answer_that_drips_counts_as_none(void **test)
-{
-    struct rig rig;
-
-    (void)test;
-    rig_begin(&rig, RIG_ARGS(RIG_LONG_JOB));
-    rig.settings.request_timeout_ms = 500;
-    rig_ask(&rig, "/sim/fault?what=drip&ms=300&count=4");
-    rig_wait_state(&rig, PRINTER_OFFLINE, 8000);
-    rig_wait_state(&rig, PRINTER_PRINTING, 8000);
-    rig_stop(&rig);
-}
-
-static void a_lost_session_is_opened_again_without_a_gap(void **test)
-{
-    struct rig rig;
-
-    (void)test;
-    rig_begin(&rig, RIG_ARGS(RIG_LONG_JOB));
-    rig_ask(&rig, "/sim/fault?what=forget_sessions");
-    rig_run_for(&rig, 600);
-    assert_int_equal(printer_get_view(rig.printer)->state, PRINTER_PRINTING);
-    assert_int_equal(rig_count_log(&rig, "rr_connect", NULL, NULL), 2);
-    assert_true(rig_state_int(&rig, "sessions") <= 2); /* a stale key costs one, once */
-    rig_stop(&rig);
-}
-
-static void refused_for_long_it_does_not_storm(void **test)
-{
-    int connects;
-    struct rig rig;
-
-    (void)test;
-    rig_begin(&rig, RIG_ARGS(RIG_LONG_JOB));
-    connects = rig_count_log(&rig, "rr_connect", NULL, NULL);
-    rig_ask(&rig, "/sim/fault?what=401&for_ms=2500");
-    rig_run_for(&rig, 2600);
-    assert_true(rig_count_log(&rig, "rr_connect", NULL, NULL) - connects <= 6);
-    rig_wait_state(&rig, PRINTER_PRINTING, 10000);
-    rig_stop(&rig);
-}
-
-static bool has_error(struct rig *rig, void *user)
-{
-    return strstr(printer_error(rig->printer)->text, user) != NULL;
-}
-
-static void a_wrong_password_is_said_once_and_not_hammered(void **test)
-{
-    char word[] = "password";
-    struct rig rig;
-
-    (void)test;
-    rig_start(&rig, RIG_ARGS("--idle", "--password", "right"));
-    rig_open(&rig, NULL);
-    rig_wait(&rig, has_error, word, 5000, "password");
-    rig_run_for(&rig, 1500);
-    assert_int_equal(rig_count_log(&rig, "rr_connect", NULL, NULL), 1);
-    assert_int_equal(printer_get_view(rig.printer)->state, PRINTER_OFFLINE);
-    rig_stop(&rig);
-}
-
-static void the_right_password_opens(void **test)
-{
-    char password[] = "a b&c=d/\xc3\xa9";
-    struct rig rig;
-
-    (void)test;
-    rig_start(&rig, RIG_ARGS("--idle", "--password", password));
-    rig.settings.password = password;
-    rig_open(&rig, NULL);
-    rig_wait_state(&rig, PRINTER_IDLE, 5000);
-    rig_stop(&rig);
-}
-
-static void every_firmware_is_followed(void **test)
-{
-    static const char *const versions[] = {"3.3", "3.4", "3.6"};
-
-    (void)test;
-    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
-        struct rig rig;
-        struct rig_hold hold;
-
-        rig_begin(&rig, RIG_ARGS(RIG_LONG_JOB, "--firmware", versions[i]));
-        rig_hold(&rig, &hold, &rig_corner);
-        rig_wait_held(&rig, &hold);
-        assert_true(hold.parked);
-        rig_release(&hold);
-        rig_end_running(&rig);
-    }
-}
-
-static void one_request_at_a_time_and_few_when_idle(void **test)
-{
-    struct printer_traffic before, after;
-    struct rig rig;
-
-    (void)test;
-    rig_start(&rig, RIG_ARGS("--idle"));
-    rig_open(&rig, NULL);
-    rig_wait_state(&rig, PRINTER_IDLE, 5000);
-    rig_run_for(&rig, 300);
-    printer_get_traffic(rig.printer, &before);
-    rig_run_for(&rig, 1500);
-    printer_get_traffic(rig.printer, &after);
-    assert_true(after.requests - before.requests >= 3); /* every 300 ms here */
-    assert_true(after.requests - before.requests <= 7);
-    assert_true(after.bytes_received > before.bytes_received && before.bytes_sent > 0);
-    rig_stop(&rig);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,17 +109,6 @@ int main(void)
         cmocka_unit_test(the_view_tells_what_people_want_to_know),
         cmocka_unit_test(layers_are_noticed_within_a_poll),
         cmocka_unit_test(the_same_file_printed_again_is_two_jobs),
-        cmocka_unit_test(a_cancelled_job_ends_cancelled),
-        cmocka_unit_test(a_reboot_loses_the_job),
-        cmocka_unit_test(bad_answers_end_no_job_and_are_forgotten),
-        cmocka_unit_test(silence_is_offline_and_the_job_goes_on_after_it),
-        cmocka_unit_test(an_answer_that_drips_counts_as_none),
-        cmocka_unit_test(a_lost_session_is_opened_again_without_a_gap),
-        cmocka_unit_test(refused_for_long_it_does_not_storm),
-        cmocka_unit_test(a_wrong_password_is_said_once_and_not_hammered),
-        cmocka_unit_test(the_right_password_opens),
-        cmocka_unit_test(every_firmware_is_followed),
-        cmocka_unit_test(one_request_at_a_time_and_few_when_idle),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
