@@ -91,29 +91,32 @@ static struct session_step next_in_waiting(enum session_event event,
                                            const struct session_facts *facts)
 {
     switch (event) {
-    case SESSION_CMD_START: /* the user does not want to wait any longer */
     case SESSION_JOB_STARTED:
         return go(SESSION_CAPTURING, SESSION_DO_OPEN);
+    case SESSION_CMD_START: /* also in the middle of a job, after its session was finished */
     case SESSION_CMD_RESTART:
-        return begin(facts);
+        if (begin(facts).next == SESSION_CAPTURING)
+            return begin(facts);
+        return refuse(SESSION_WAITING, "the unit is armed already and waits for a print");
     case SESSION_CMD_STANDBY:
-    case SESSION_CMD_FINISH:
-    case SESSION_CMD_ABORT:
         return go(SESSION_STANDBY, 0);
     case SESSION_CMD_SNAPSHOT:
         return go(SESSION_WAITING, SESSION_DO_PICTURE);
     case SESSION_CMD_PAUSE:
     case SESSION_CMD_RESUME:
+    case SESSION_CMD_FINISH:
+    case SESSION_CMD_ABORT:
     case SESSION_CMD_PREVIEW:
-        return refuse(SESSION_WAITING,
-                      "the unit waits for a print, no session is open; send start to begin now");
+        return refuse(SESSION_WAITING, "the unit waits for a print, no session is open; send "
+                                       "standby to stop waiting");
     default:
         return go(SESSION_WAITING, 0);
     }
 }
 
 /* What capturing and paused have in common. */
-static struct session_step next_with_session(enum session_state state, enum session_event event)
+static struct session_step next_with_session(enum session_state state, enum session_event event,
+                                             const struct session_facts *facts)
 {
     switch (event) {
     case SESSION_CMD_START:
@@ -126,7 +129,7 @@ static struct session_step next_with_session(enum session_state state, enum sess
     case SESSION_CMD_RESTART:
         return go(SESSION_BUILDING, SESSION_DO_FINISH | SESSION_DO_NOTE_RESTART);
     case SESSION_CMD_ABORT:
-        return go(SESSION_STANDBY, SESSION_DO_ABORT);
+        return go(after_session(facts), SESSION_DO_ABORT);
     case SESSION_CMD_SNAPSHOT:
         return go(state, SESSION_DO_FRAME);
     case SESSION_CMD_PREVIEW:
@@ -136,7 +139,8 @@ static struct session_step next_with_session(enum session_state state, enum sess
     }
 }
 
-static struct session_step next_in_capturing(enum session_event event)
+static struct session_step next_in_capturing(enum session_event event,
+                                             const struct session_facts *facts)
 {
     switch (event) {
     case SESSION_TRIGGER:
@@ -148,11 +152,12 @@ static struct session_step next_in_capturing(enum session_event event)
     case SESSION_OPEN_FAILED:
         return go(SESSION_ERROR, SESSION_DO_RETRY_LATER);
     default:
-        return next_with_session(SESSION_CAPTURING, event);
+        return next_with_session(SESSION_CAPTURING, event, facts);
     }
 }
 
-static struct session_step next_in_paused(enum session_event event)
+static struct session_step next_in_paused(enum session_event event,
+                                          const struct session_facts *facts)
 {
     switch (event) {
     case SESSION_CMD_RESUME:
@@ -160,7 +165,7 @@ static struct session_step next_in_paused(enum session_event event)
     case SESSION_CMD_PAUSE:
         return refuse(SESSION_PAUSED, "the unit is paused already; send resume to go on");
     default:
-        return next_with_session(SESSION_PAUSED, event);
+        return next_with_session(SESSION_PAUSED, event, facts);
     }
 }
 
@@ -183,16 +188,17 @@ static struct session_step next_in_building(enum session_event event,
     case SESSION_CMD_STANDBY:
         return go(SESSION_STANDBY, SESSION_DO_DISCARD);
     case SESSION_CMD_ABORT:
-        return go(SESSION_STANDBY, SESSION_DO_ABORT);
+        return go(after_session(facts), SESSION_DO_ABORT);
     case SESSION_CMD_RESTART:
         return go(SESSION_BUILDING, SESSION_DO_NOTE_RESTART);
+    case SESSION_CMD_SNAPSHOT:
+        return go(SESSION_BUILDING, SESSION_DO_PICTURE);
     case SESSION_JOB_STARTED:
         return go(SESSION_BUILDING, SESSION_DO_NOTE_JOB);
     case SESSION_CMD_START:
     case SESSION_CMD_PAUSE:
     case SESSION_CMD_RESUME:
     case SESSION_CMD_FINISH:
-    case SESSION_CMD_SNAPSHOT:
     case SESSION_CMD_PREVIEW:
         return refuse(SESSION_BUILDING, "the final video is being built; wait for video_ready");
     default:
@@ -236,9 +242,9 @@ struct session_step session_next(enum session_state state, enum session_event ev
     case SESSION_WAITING:
         return next_in_waiting(event, facts);
     case SESSION_CAPTURING:
-        return next_in_capturing(event);
+        return next_in_capturing(event, facts);
     case SESSION_PAUSED:
-        return next_in_paused(event);
+        return next_in_paused(event, facts);
     case SESSION_BUILDING:
         return next_in_building(event, facts);
     case SESSION_ERROR:

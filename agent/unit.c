@@ -639,34 +639,22 @@ static bool near_end(const struct printer_view *view)
             view->job_remaining_s < 180);
 }
 
-static void on_job_started(struct unit *unit)
-{
-    if (printer_get_view(unit->config.printer)->simulating)
-        return;
-    unit->facts.job_running = true;
-    step(unit, SESSION_JOB_STARTED);
-}
-
-static void on_job_ended(struct unit *unit, const struct printer_event *event)
-{
-    unit->facts.job_running = false;
-    end_session(unit, printer_job_end_name(event->end), event->at_mono_us);
-}
-
 void unit_on_printer(struct unit *unit, const struct printer_event *event)
 {
-    if (event->kind == PRINTER_EVENT_JOB_STARTED || event->kind == PRINTER_EVENT_JOB_ENDED)
-        unit->facts.job_running = event->kind == PRINTER_EVENT_JOB_STARTED;
+    if (event->kind == PRINTER_EVENT_JOB_STARTED)
+        unit->facts.job_running = !printer_get_view(unit->config.printer)->simulating;
+    if (event->kind == PRINTER_EVENT_JOB_ENDED)
+        unit->facts.job_running = false;
     if (unit->unproven) {
         prove_session(unit, event);
         if (event->kind != PRINTER_EVENT_LAYER)
             return;
     }
     triggers_on_printer(unit->triggers, event);
-    if (event->kind == PRINTER_EVENT_JOB_STARTED)
-        on_job_started(unit);
+    if (event->kind == PRINTER_EVENT_JOB_STARTED && unit->facts.job_running)
+        step(unit, SESSION_JOB_STARTED);
     if (event->kind == PRINTER_EVENT_JOB_ENDED)
-        on_job_ended(unit, event);
+        end_session(unit, printer_job_end_name(event->end), event->at_mono_us);
     if (event->kind == PRINTER_EVENT_CHANGED && unit->session && unit->state == SESSION_CAPTURING)
         session_set_tail(unit->session, near_end(printer_get_view(unit->config.printer)));
     changed(unit);

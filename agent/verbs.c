@@ -5,7 +5,7 @@
 
 const struct verb verbs[VERB_COUNT] = {
     [VERB_UNIT_START] = {TOPIC_SCOPE_UNIT, "start", VERB_DURABLE_ID,
-                         "arm the unit: wait for the print, or capture at once"},
+                         "arm the unit: capture the print that runs, or wait for the next"},
     [VERB_UNIT_STANDBY] = {TOPIC_SCOPE_UNIT, "standby", VERB_DURABLE_ID,
                            "stop and discard the session: its frames are deleted, no video"},
     [VERB_UNIT_PAUSE] = {TOPIC_SCOPE_UNIT, "pause", 0,

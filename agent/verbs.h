@@ -25,7 +25,7 @@ enum verb_id {
 
 enum verb_flags {
     VERB_DURABLE_ID = 1 << 0, /* its command id is remembered on disk */
-    VERB_LONG = 1 << 1,       /* the final acknowledgement may take minutes (lapsectl waits) */
+    VERB_LONG = 1 << 1, /* answered with a job id; its video comes as an event (lapsectl waits) */
 };
 
 struct verb {
