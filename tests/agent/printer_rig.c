@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "printer_rig.h"
+#include "tests/agent/printer_rig.h"
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Following a printer through its jobs, at the real simulator. */
-#include "printer_rig.h"
+#include "tests/agent/printer_rig.h"
 
 #include "agent/base/clock.h"
 

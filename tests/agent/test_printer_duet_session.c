@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Connecting, passwords, firmwares, and how jobs end. */
-#include "printer_rig.h"
+#include "tests/agent/printer_rig.h"
 
 #include "agent/base/clock.h"
 

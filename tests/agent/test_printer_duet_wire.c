@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What goes wrong between us and the printer while nothing is held. */
-#include "printer_rig.h"
+#include "tests/agent/printer_rig.h"
 
 #include "agent/base/clock.h"
 
@@ -13,10 +13,15 @@
 /* cmocka wants the four above first */
 #include <cmocka.h>
 
+static bool has_missed(struct rig *rig, void *user)
+{
+    return (printer_error(rig->printer)->code != 0) == *(bool *)user;
+}
+
 static void bad_answers_end_no_job_and_are_forgotten(void **test)
 {
     static const char *const faults[] = {"garbage", "html", "cut", "drop", "503"};
-
+    bool yes = true, no = false;
     struct rig rig;
 
     (void)test;
@@ -26,7 +31,9 @@ static void bad_answers_end_no_job_and_are_forgotten(void **test)
 
         (void)!snprintf(target, sizeof(target), "/sim/fault?what=%s&count=2", faults[i]);
         rig_ask(&rig, target);
-        rig_run_for(&rig, 900);
+        rig_wait(&rig, has_missed, &yes, 5000, faults[i]);
+        assert_int_equal(printer_get_view(rig.printer)->state, PRINTER_PRINTING);
+        rig_wait(&rig, has_missed, &no, 5000, "all is well again");
         assert_int_equal(printer_get_view(rig.printer)->state, PRINTER_PRINTING);
     }
     assert_int_equal(rig_count(&rig, PRINTER_EVENT_JOB_ENDED), 0);
@@ -40,7 +47,7 @@ static void silence_is_offline_and_the_job_goes_on_after_it(void **test)
 
     (void)test;
     rig_begin(&rig, RIG_ARGS(RIG_LONG_JOB));
-    rig_ask(&rig, "/sim/fault?what=drop&for_ms=2000");
+    rig_ask(&rig, "/sim/fault?what=drop&for_ms=1300");
     rig_wait_state(&rig, PRINTER_OFFLINE, 3000);
     assert_int_not_equal(printer_error(rig.printer)->code, 0);
     rig_wait_state(&rig, PRINTER_PRINTING, 6000);
@@ -55,8 +62,8 @@ static void an_answer_that_drips_counts_as_none(void **test)
 
     (void)test;
     rig_begin(&rig, RIG_ARGS(RIG_LONG_JOB));
-    rig.settings.request_timeout_ms = 500;
-    rig_ask(&rig, "/sim/fault?what=drip&ms=300&count=4");
+    rig.settings.request_timeout_ms = 300;
+    rig_ask(&rig, "/sim/fault?what=drip&ms=300&count=3");
     rig_wait_state(&rig, PRINTER_OFFLINE, 8000);
     rig_wait_state(&rig, PRINTER_PRINTING, 8000);
     rig_stop(&rig);
@@ -84,8 +91,8 @@ static void refused_for_long_it_does_not_storm(void **test)
     (void)test;
     rig_begin(&rig, RIG_ARGS(RIG_LONG_JOB));
     connects = rig_count_log(&rig, "rr_connect", NULL, NULL);
-    rig_ask(&rig, "/sim/fault?what=401&for_ms=2500");
-    rig_run_for(&rig, 2600);
+    rig_ask(&rig, "/sim/fault?what=401&for_ms=2000");
+    rig_run_for(&rig, 2100);
     assert_true(rig_count_log(&rig, "rr_connect", NULL, NULL) - connects <= 6);
     rig_wait_state(&rig, PRINTER_PRINTING, 10000);
     rig_stop(&rig);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Never leave a printer paused: pauses that come late or never, resumes that are ignored. */
-#include "printer_rig.h"
+#include "tests/agent/printer_rig.h"
 
 #include "agent/base/clock.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* When a printer must not be held, and for how long at most. */
-#include "printer_rig.h"
+#include "tests/agent/printer_rig.h"
 
 #include "agent/base/clock.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Never resume another's pause: people, the filament sensor, cancelled and other jobs, a reboot. */
-#include "printer_rig.h"
+#include "tests/agent/printer_rig.h"
 
 #include "agent/base/clock.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Holds while the wire between us and the printer fails. */
-#include "printer_rig.h"
+#include "tests/agent/printer_rig.h"
 
 #include "agent/base/clock.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Holding a printer still and letting it go again, alone and with several units. The simulator's
  * log says what was really done to the printer. */
-#include "printer_rig.h"
+#include "tests/agent/printer_rig.h"
 
 #include "agent/base/clock.h"
 

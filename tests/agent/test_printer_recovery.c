@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The agent dies while it has paused the printer. Nothing but the ledger's record survives; the
  * printer must run again all the same. */
-#include "printer_rig.h"
+#include "tests/agent/printer_rig.h"
 
 #include "agent/base/clock.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The agent ends in good order: nothing of ours is left at the printer. */
-#include "printer_rig.h"
+#include "tests/agent/printer_rig.h"
 
 #include "agent/base/clock.h"
 
