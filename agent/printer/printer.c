@@ -183,15 +183,15 @@ static bool is_lost(const struct printer *printer)
 void printer_port_failed(struct printer_port *port, const struct error *err)
 {
     struct printer *printer = of_port(port);
-    bool first = printer->error.code == 0;
+    bool news = printer->error.code != err->code;
 
     printer->misses++;
     printer->error = *err;
     if (printer->view.state == PRINTER_OFFLINE) {
-        if (first)
-            log_warn("printer.unreachable", "id=%s error=\"%s\"", printer->settings->id, err->text);
-        if (first)
-            emit_changed(printer);
+        if (!news)
+            return;
+        log_warn("printer.unreachable", "id=%s error=\"%s\"", printer->settings->id, err->text);
+        emit_changed(printer);
         return;
     }
     if (!is_lost(printer))
