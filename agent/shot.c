@@ -55,16 +55,28 @@ static void finish(struct shot_run *run)
     run_free(run);
 }
 
+/* It came after the trigger, but shows what was long before: no frame. */
+static void refuse_frozen(struct exposure *exposure)
+{
+    const struct shot_run *run = exposure->run;
+    const struct camera *camera = run->plan.cameras[exposure - run->exposures];
+
+    error_set(&exposure->result.error, -ESTALE,
+              "%s: the same picture as before; is the camera frozen?", camera_id(camera));
+}
+
 static void on_picture(struct picture *picture, const struct error *err, void *user)
 {
     struct exposure *exposure = user;
     struct shot_run *run = exposure->run;
 
     exposure->pending = NULL;
-    if (picture)
-        exposure->result.picture = picture_ref(picture);
-    else
+    if (!picture)
         exposure->result.error = *err;
+    else if (picture->frozen)
+        refuse_frozen(exposure);
+    else
+        exposure->result.picture = picture_ref(picture);
     if (--run->waiting > 0)
         return;
     let_printer_go(run);

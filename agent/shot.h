@@ -2,9 +2,9 @@
 /* shot: one trigger becomes one picture of each camera of a unit.
  *
  * When asked, the printer is held first (paused, parked, settled); the pictures must then be
- * captured after it stood, else after the trigger. The printer is let go as soon as the last
- * picture is in memory: storing it is not the printer's business. A printer that cannot be held now
- * does not cost the frame: it is taken without. */
+ * captured after it stood, else after the trigger; that of a frozen camera does not count. The
+ * printer is let go as soon as the last picture is in memory: storing it is not the printer's
+ * business. A printer that cannot be held now does not cost the frame: it is taken without. */
 #ifndef AGENT_SHOT_H
 #define AGENT_SHOT_H
 
