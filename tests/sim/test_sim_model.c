@@ -143,7 +143,7 @@ static void long_arrays_come_in_pages(void **state)
 static cJSON *load(const char *name)
 {
     static const struct json_limits limits = {.max_bytes = 65536, .max_depth = 16};
-    CLEANUP(free_p) char *path = path_join(SIM_FIXTURES, name);
+    CLEANUP(free_p) char *path = path_join(SOURCE_DIR "/../shared/fixtures/rrf", name);
     CLEANUP(free_p) char *text = NULL;
     size_t len;
     cJSON *json;
