@@ -600,7 +600,7 @@ static void video_step(void *user)
 
 static void on_built(struct video *video, int result, const struct error *err)
 {
-    struct build *build = current_build(video);
+    struct build *build = video->preview.done ? &video->preview : &video->finish;
 
     build->over = true;
     if (result < 0) {
