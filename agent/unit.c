@@ -16,6 +16,11 @@
 
 enum { OPEN_RETRY_MS = 30000 };
 
+struct unit_problem {
+    struct error err; /* code 0: none */
+    int64_t since;
+};
+
 struct unit {
     struct unit_config config;
     struct unit_callbacks callbacks;
@@ -38,8 +43,7 @@ struct unit {
     struct unit_build build;
     int64_t build_count;
 
-    struct error error;
-    int64_t error_since;
+    struct unit_problem capture, video; /* the next frame says nothing about the encoder */
 };
 
 static void step(struct unit *unit, enum session_event event);
@@ -60,19 +64,19 @@ static void emit(struct unit *unit, const char *type, cJSON *data)
     json_free(data);
 }
 
-static void set_error(struct unit *unit, const struct error *err)
+static void set_problem(struct unit *unit, struct unit_problem *problem, const struct error *err)
 {
-    if (unit->error.code == 0)
-        unit->error_since = clock_wall_ms();
-    unit->error = *err;
+    if (problem->err.code == 0)
+        problem->since = clock_wall_ms();
+    problem->err = *err;
     changed(unit);
 }
 
-static void clear_error(struct unit *unit)
+static void clear_problem(struct unit *unit, struct unit_problem *problem)
 {
-    if (unit->error.code == 0)
+    if (problem->err.code == 0)
         return;
-    error_clear(&unit->error);
+    *problem = (struct unit_problem){0};
     changed(unit);
 }
 
@@ -91,7 +95,7 @@ static void on_frame(const struct track_frame *frame, void *user)
                                                       .captured_at = frame->captured_at,
                                                       .picture = frame->picture},
                                unit->user);
-    clear_error(unit);
+    clear_problem(unit, &unit->capture);
     emit(unit, "frame", json_copy(data));
     changed(unit);
     shot_queue_part(unit->shots, frame->cause.trigger_at_mono_us, data, NULL);
@@ -105,7 +109,7 @@ static void on_frame_lost(const char *camera, const struct frame_cause *cause,
     log_warn("unit.frame_missed", "unit=%s camera=%s trigger=%s layer=%d error=\"%s\"",
              unit_id(unit), camera, cause->trigger, cause->layer, err->text);
     emit(unit, "frame_missed", report_lost_frame(camera, cause, err));
-    set_error(unit, err);
+    set_problem(unit, &unit->capture, err);
     shot_queue_part(unit->shots, cause->trigger_at_mono_us, NULL, err);
 }
 
@@ -118,7 +122,9 @@ static void on_growing(const char *camera, const struct video_state *state, cons
     if (err) {
         log_warn("unit.encode_failed", "unit=%s camera=%s error=\"%s\"", unit_id(unit), camera,
                  err->text);
-        set_error(unit, err);
+        set_problem(unit, &unit->video, err);
+    } else {
+        clear_problem(unit, &unit->video);
     }
     changed(unit);
 }
@@ -308,7 +314,7 @@ static void video_failed(struct unit *unit, int result, const char *camera, cons
     if (wanted) {
         log_error("unit.video_failed", "unit=%s camera=%s error=\"%s\"", unit_id(unit), camera,
                   err->text);
-        set_error(unit, err);
+        set_problem(unit, &unit->video, err);
     }
     emit(unit, wanted ? "video_failed" : "video_none", report_failed_video(&about, err));
 }
@@ -331,6 +337,7 @@ static void on_final_video(int result, const char *camera, const struct video_re
              unit_id(unit), camera, (long long)video->frames, (long long)ready_ms, video->path);
     unit->callbacks.on_video(unit, data, unit->user);
     emit(unit, "video_ready", data);
+    clear_problem(unit, &unit->video);
 }
 
 static void on_preview_video(int result, const char *camera, const struct video_result *video,
@@ -400,7 +407,7 @@ static void continue_finish(struct unit *unit)
 static void open_failed(struct unit *unit, const struct error *err)
 {
     log_error("unit.session_failed", "unit=%s error=\"%s\"", unit_id(unit), err->text);
-    set_error(unit, err);
+    set_problem(unit, &unit->capture, err);
     step(unit, SESSION_OPEN_FAILED);
 }
 
@@ -421,7 +428,8 @@ static void do_open(struct unit *unit)
         open_failed(unit, &err);
         return;
     }
-    clear_error(unit);
+    clear_problem(unit, &unit->capture);
+    clear_problem(unit, &unit->video);
     log_info("unit.session_started", "unit=%s session=%s", unit_id(unit),
              session_id(unit->session));
     data = json_object();
@@ -786,7 +794,7 @@ static bool recover(struct unit *unit)
     if (rc < 0) {
         log_error("unit.recovery_failed", "unit=%s session=%s error=\"%s\"", unit_id(unit), row.id,
                   err.text);
-        set_error(unit, &err);
+        set_problem(unit, &unit->capture, &err);
         journal_session_done(&row);
         return false;
     }
@@ -895,6 +903,9 @@ struct camera *unit_camera(const struct unit *unit, size_t index)
 
 const struct error *unit_error(const struct unit *unit, int64_t *ret_since)
 {
-    *ret_since = unit->error_since;
-    return &unit->error;
+    const struct unit_problem *problem =
+        unit->capture.err.code != 0 ? &unit->capture : &unit->video;
+
+    *ret_since = problem->since;
+    return &problem->err;
 }
