@@ -55,6 +55,13 @@ static void finish(struct shot_run *run)
     run_free(run);
 }
 
+/* Somebody may have sent the printer on while the camera took its time. */
+static void look_whether_it_stood(struct shot_run *run)
+{
+    if (run->held && !printer_paused_by_us(run->plan.printer))
+        run->held = run->parked = false;
+}
+
 /* It came after the trigger, but shows what was long before: no frame. */
 static void refuse_frozen(struct exposure *exposure)
 {
@@ -79,6 +86,7 @@ static void on_picture(struct picture *picture, const struct error *err, void *u
         exposure->result.picture = picture_ref(picture);
     if (--run->waiting > 0)
         return;
+    look_whether_it_stood(run);
     let_printer_go(run);
     finish(run);
 }
