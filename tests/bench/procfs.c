@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* procfs: CPU time comes from schedstat, because utime in /proc/PID/stat counts ticks of 10 ms: a
+ * third of the whole budget of an idle half minute. */
+#include "tests/bench/procfs.h"
+
+#include "agent/base/mem.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static FILE *open_of(pid_t pid, const char *name)
+{
+    CLEANUP(free_p) char *path = xasprintf("/proc/%d/%s", (int)pid, name);
+
+    return fopen(path, "re");
+}
+
+/* A line "Key:   123 kB" of a file, in MiB. */
+static double read_mib(pid_t pid, const char *name, const char *key)
+{
+    FILE *file = open_of(pid, name);
+    size_t len = strlen(key);
+    double kib = 0;
+    char line[256];
+
+    if (!file)
+        return 0;
+    while (fgets(line, sizeof(line), file))
+        if (strncmp(line, key, len) == 0 && line[len] == ':')
+            kib = strtod(line + len + 1, NULL);
+    fclose(file);
+    return kib / 1024;
+}
+
+struct process_memory procfs_memory(pid_t pid)
+{
+    return (struct process_memory){
+        .resident_mib = read_mib(pid, "status", "VmRSS"),
+        .own_mib = read_mib(pid, "status", "RssAnon"),
+        .share_mib = read_mib(pid, "smaps_rollup", "Pss"),
+    };
+}
+
+static double thread_cpu_s(pid_t pid, const char *thread)
+{
+    CLEANUP(free_p) char *name = xasprintf("task/%s/schedstat", thread);
+    FILE *file = open_of(pid, name);
+    unsigned long long ran_ns = 0;
+
+    if (!file)
+        return 0;
+    if (fscanf(file, "%llu", &ran_ns) != 1)
+        ran_ns = 0;
+    fclose(file);
+    return (double)ran_ns / 1e9;
+}
+
+double procfs_cpu_s(pid_t pid)
+{
+    CLEANUP(free_p) char *path = xasprintf("/proc/%d/task", (int)pid);
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    double sum_s = 0;
+
+    if (!dir)
+        return 0;
+    while ((entry = readdir(dir)))
+        if (entry->d_name[0] != '.')
+            sum_s += thread_cpu_s(pid, entry->d_name);
+    closedir(dir);
+    return sum_s;
+}
+
+static double children_of_thread_mib(pid_t pid, const char *thread)
+{
+    CLEANUP(free_p) char *name = xasprintf("task/%s/children", thread);
+    FILE *file = open_of(pid, name);
+    double sum_mib = 0;
+    int child;
+
+    if (!file)
+        return 0;
+    while (fscanf(file, "%d", &child) == 1)
+        sum_mib += read_mib(child, "status", "VmRSS");
+    fclose(file);
+    return sum_mib;
+}
+
+double procfs_children_mib(pid_t pid)
+{
+    CLEANUP(free_p) char *path = xasprintf("/proc/%d/task", (int)pid);
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    double sum_mib = 0;
+
+    if (!dir)
+        return 0;
+    while ((entry = readdir(dir)))
+        if (entry->d_name[0] != '.')
+            sum_mib += children_of_thread_mib(pid, entry->d_name);
+    closedir(dir);
+    return sum_mib;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* procfs: what the kernel says about a running process. A process that is gone counts as nothing.
+ */
+#ifndef TESTS_BENCH_PROCFS_H
+#define TESTS_BENCH_PROCFS_H
+
+#include "agent/base/common.h"
+
+#include <sys/types.h>
+
+struct process_memory {
+    double resident_mib; /* VmRSS: shared pages of libraries count in full */
+    double own_mib;      /* RssAnon: what nobody else could share */
+    double share_mib;    /* Pss: shared pages divided among their users */
+};
+
+struct process_memory procfs_memory(pid_t pid);
+/* User and system time of all its threads, by the scheduler's own count (ns, not ticks). */
+double procfs_cpu_s(pid_t pid);
+/* VmRSS of all its direct children together. */
+double procfs_children_mib(pid_t pid);
+
+#endif
