@@ -68,6 +68,12 @@ static void on_printer(const struct printer_event *event, void *user)
     oracle_add(sim->oracle, line);
 }
 
+/* What was printed stays there until the next job begins. */
+static double layers_on_bed(const struct machine *m)
+{
+    return m->job.layer_us > 0 ? (double)m->motion_us / (double)m->job.layer_us : 0;
+}
+
 static void look(struct scene *ret_scene, void *user)
 {
     struct sim *sim = user;
@@ -76,7 +82,7 @@ static void look(struct scene *ret_scene, void *user)
     sim_advance(sim);
     *ret_scene = (struct scene){
         .bed_mm = MACHINE_BED_MM,
-        .layers_done = m->has_job ? (double)m->motion_us / (double)m->job.layer_us : 0,
+        .layers_done = layers_on_bed(m),
         .layers_total = m->job.layers,
         .layer = m->has_job ? m->layer_reached : 0,
         .paused = m->phase == PHASE_PAUSED,
