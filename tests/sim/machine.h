@@ -15,6 +15,7 @@
 #define MACHINE_LAYER_MM       0.2
 #define MACHINE_MOVES_MAX      40 /* Duet 2's queue */
 #define MACHINE_NEVER_US       INT64_MAX
+#define MACHINE_NAME_MAX       5000 /* hostile ones of 4 kB fit */
 #define MACHINE_BYTES_START    2000 /* of the file, before the first layer */
 #define MACHINE_BYTES_LAYER    20000
 #define MACHINE_BYTES_END      500
@@ -55,7 +56,7 @@ struct machine_config {
 };
 
 struct machine_job {
-    char name[128]; /* 0:/gcodes/benchy.gcode */
+    char name[MACHINE_NAME_MAX]; /* 0:/gcodes/benchy.gcode */
     int layers;
     int64_t layer_us;
     bool simulated; /* M37: no heating, status "simulating" */
