@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The broker goes, comes back, or does not let us in; the print is filmed all the same, and nothing
  * that happened meanwhile is lost or told twice. */
-#include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
-#include "agent/base/str.h"
 #include "tests/e2e/promise.h"
 #include "tests/e2e/steps.h"
 

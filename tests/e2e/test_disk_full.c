@@ -6,7 +6,6 @@
  * namespace of their own, which the children of the test then share. */
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
-#include "agent/base/str.h"
 #include "tests/e2e/promise.h"
 #include "tests/e2e/steps.h"
 

@@ -3,7 +3,6 @@
  * is one. */
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
-#include "agent/base/str.h"
 #include "tests/e2e/promise.h"
 #include "tests/e2e/steps.h"
 

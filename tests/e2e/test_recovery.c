@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The agent is killed at the worst moments that there are; what it finds when it is back differs
  * from test to test. */
-#include "agent/base/clock.h"
-#include "agent/base/mem.h"
-#include "agent/base/str.h"
 #include "tests/e2e/promise.h"
 #include "tests/e2e/steps.h"
 
@@ -13,7 +10,6 @@
 
 #include <cmocka.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { LONGEST_PAUSE_MS = 15000 };
@@ -282,7 +278,6 @@ static void test_printer_held_and_unreachable_at_restart_is_released_later(void 
 static void test_killed_while_the_video_is_built_makes_it_once(void **state)
 {
     struct rig *rig = *state;
-    CLEANUP(free_p) char *mark = xasprintf("%s/fast", rig_dir(rig));
 
     RIG_WAIT(rig, rig_says(rig, "unit/mk4/state", "building"));
     rig_linger(rig, 700);
