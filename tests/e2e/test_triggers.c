@@ -27,6 +27,8 @@ static const char alone[] = MACHINES "units = ( { id = \"mk4\"; cameras = [ \"fr
                                      "fps = 10.0; min_frames = 1; %unit } );\n";
 
 static const char *const quick[] = {SIM_QUICK, "--heat-ms", "600", NULL};
+/* Nothing is read ahead, so the first layer is as long as the others. */
+static const char *const even[] = {SIM_QUICK, "--heat-ms", "600", "--lookahead-ms", "0", NULL};
 static const char *const warming_up[] = {SIM_QUICK, "--heat-ms", "1500", NULL};
 static const char *const pausing_itself[] = {SIM_QUICK,      "--heat-ms", "600",
                                              "--m226-every", "2",         NULL};
@@ -72,7 +74,7 @@ static void read_all(struct rig *rig, struct frames *ret_frames)
 
 static void check_layer_print(void **state, const char *unit, int layers, int layer_ms, int every)
 {
-    struct rig *rig = begin(state, at_printer, unit, quick);
+    struct rig *rig = begin(state, at_printer, unit, even);
     struct frames frames;
 
     start_print(rig, layers, layer_ms);
