@@ -336,7 +336,7 @@ static void test_settings_change_while_it_captures(void **state)
     struct rig *rig = begin(state, "");
     const cJSON *ready;
 
-    begin_print(rig, SHORT_PRINT);
+    begin_print(rig, "start&layers=20&layer_ms=450");
     give(rig, "set/fps", "12.5");
     RIG_WAIT(rig, setting(rig, "fps") == 12.5);
     give(rig, "set/trigger", "\"layer,interval\"");
