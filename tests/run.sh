@@ -7,4 +7,5 @@ cd "$(dirname "$0")/.."
 sh conf/install-packages.sh build run test
 cmake --preset dev >/dev/null
 cmake --build --preset dev
-exec ctest --preset dev --parallel "$(nproc)" --no-tests=error "$@"
+# Most of the time of an end-to-end test is the printer's: four at once keep two cores busy.
+exec ctest --preset dev --parallel $((2 * $(nproc))) --no-tests=error "$@"
