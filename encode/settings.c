@@ -3,7 +3,11 @@
  *
  * The lengths count the moving part; the held last frame comes on top, as DuetLapse3's -extratime
  * does. Rates are fractions of whole thousandths, so 300 frames in 7 s are 300/7 a second and the
- * file says exactly that. */
+ * file says exactly that.
+ *
+ * segment_frames: more makes smaller files where the scene is still (each segment begins with a key
+ * frame: measured -2 % to +19 % for 60 against one encode of all, by content), fewer leaves less to
+ * do when a print is stopped unforeseen. 60 left take 1.1 to 1.6 s on two cores at 1080p. */
 #include "encode/queue.h"
 #include "encode/video.h"
 
@@ -45,7 +49,7 @@ const struct conf_field video_fields[] = {
      .help = "Larger pictures are scaled down; 0 = as the camera's."},
     {FIELD(max_height), .type = CONF_INT, .fallback = "0", .min = 0, .max = 8192, .unit = "px",
      .help = "Larger pictures are scaled down; 0 = as the camera's."},
-    {FIELD(segment_frames), .type = CONF_INT, .fallback = "120", .min = 1, .max = 1000,
+    {FIELD(segment_frames), .type = CONF_INT, .fallback = "60", .min = 1, .max = 1000,
      .flags = CONF_RELOAD, .help = "Frames that are encoded at a time while the print runs."},
     {FIELD(tail_frames), .type = CONF_INT, .fallback = "10", .min = 1, .max = 1000,
      .flags = CONF_RELOAD, .help = "The same near the end of the print."},

@@ -104,6 +104,8 @@ static void on_segment(const struct video_state *state, const struct error *err,
     } else {
         studio->segments++;
     }
+    if (studio->free_on_segment)
+        studio_close(studio);
 }
 
 static void on_progress(double progress, void *user)
@@ -127,6 +129,8 @@ static void on_done(int result, const struct video_result *ret, const struct err
         studio->video_result = *ret;
         studio->video_result.path = xstrdup(ret->path);
     }
+    if (studio->free_on_done)
+        studio_close(studio);
 }
 
 void studio_open(struct studio *studio)

@@ -19,6 +19,7 @@ struct studio {
     struct video *video;
     int64_t next_seq;
 
+    bool free_on_segment, free_on_done;
     int segments, failures; /* on_segment without and with an error */
     struct error last_error;
     struct video_state last;

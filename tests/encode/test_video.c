@@ -14,13 +14,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <math.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static void add_bad(struct studio *s, const char *name, const void *data, size_t len)
 {
@@ -221,84 +215,6 @@ static void frames_that_are_all_gone_are_counted(void **state)
     studio_assert_result(s, 10, 10, 10 / 25.0);
 }
 
-/* --- interrupted --- */
-
-static void freed_at_any_moment_and_opened_again_nothing_is_lost(void **state)
-{
-    struct studio *s = *state;
-
-    studio_open(s);
-    for (int turns = 0; studio_state(s).encoded_frames < 20; turns += 7) {
-        studio_add(s, (int)(20 - MAX(studio_state(s).last_seq, (int64_t)0)));
-        for (int i = 0; i < turns && studio_state(s).encoded_frames < 20; i++)
-            loop_run_once(s->loop);
-        studio_close(s);
-        studio_open(s);
-    }
-    studio_add(s, 5);
-    assert_int_equal(studio_finish(s), 0);
-    studio_assert_result(s, 25, 0, 1);
-}
-
-/* The child of a fork adds frames and says when a segment is safe, until it is killed. */
-static void run_until_killed(const struct studio *s, int report_fd)
-{
-    struct studio mine = *s;
-    int told = 0;
-
-    if (loop_new(&mine.loop, NULL) < 0)
-        _exit(1);
-    mine.queue = encode_queue_new(mine.loop, &mine.encode);
-    studio_open(&mine);
-    for (;;) {
-        if (studio_state(&mine).pending_frames < 20)
-            studio_add(&mine, 10);
-        loop_run_once(mine.loop);
-        for (; told < mine.segments; told++)
-            if (write(report_fd, "s", 1) != 1)
-                _exit(1);
-    }
-}
-
-static void kill_after_segments(const struct studio *s, int segments)
-{
-    int fds[2];
-    char byte;
-    pid_t pid;
-
-    assert_int_equal(pipe(fds), 0);
-    pid = fork();
-    if (pid == 0)
-        run_until_killed(s, fds[1]);
-    for (int i = 0; i < segments; i++)
-        assert_int_equal(read(fds[0], &byte, 1), 1);
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
-    close(fds[0]);
-    close(fds[1]);
-}
-
-static void a_killed_process_leaves_a_video_that_goes_on(void **state)
-{
-    struct studio *s = *state;
-    CLEANUP(free_p) char *growing = xasprintf("%s/film.growing.mp4", s->dir);
-    int64_t frames = 0;
-
-    for (int round = 1; round <= 3; round++) {
-        kill_after_segments(s, round);
-        studio_open(s);
-        assert_true(studio_state(s).encoded_frames >= frames + 10 * round);
-        frames = studio_state(s).encoded_frames;
-        assert_int_equal(frames, studio_state(s).last_seq);
-        assert_int_equal(rig_count_frames(growing), frames);
-        studio_close(s);
-    }
-    studio_open(s);
-    studio_add(s, 5);
-    assert_int_equal(studio_finish(s), 0);
-    studio_assert_result(s, (int)frames + 5, 0, ((double)frames + 5) / 25);
-}
-
 #define VIDEO_TEST(name) cmocka_unit_test_setup_teardown(name, studio_setup, studio_teardown)
 
 int main(void)
@@ -315,8 +231,6 @@ int main(void)
         VIDEO_TEST(unusable_files_are_left_out_and_counted),
         VIDEO_TEST(a_frame_that_only_the_decoder_refuses_is_found),
         VIDEO_TEST(frames_that_are_all_gone_are_counted),
-        VIDEO_TEST(freed_at_any_moment_and_opened_again_nothing_is_lost),
-        VIDEO_TEST(a_killed_process_leaves_a_video_that_goes_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
