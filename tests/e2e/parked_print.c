@@ -47,7 +47,7 @@ void parked_print_await_frames(struct rig *rig, size_t count)
 
 void parked_print_await_held(struct rig *rig, int64_t camera_ms)
 {
-    CLEANUP(free_p) char *fault = xasprintf("what=cam_slow&ms=%lld", (long long)camera_ms);
+    CLEANUP(free_p) char *fault = xasprintf("what=cam_hang&for_ms=%lld", (long long)camera_ms);
 
     parked_print_await_frames(rig, 2);
     rig_sim_fault(rig, fault);

@@ -11,7 +11,7 @@ int parked_print_teardown(void **state);
 
 void parked_print_await_frames(struct rig *rig, size_t count);
 
-/* The printer is held, because the camera takes that long. */
+/* The printer is held, because the camera gives nothing for that long. */
 void parked_print_await_held(struct rig *rig, int64_t camera_ms);
 
 /* Waits for two frames of a printer that stands, newer than now. */
