@@ -54,7 +54,7 @@ struct video_config {
 };
 
 struct video_state {
-    int64_t last_seq;       /* every frame up to here is in the file or was dropped from it */
+    int64_t last_seq;       /* every frame up to here is in the file or was dropped; -1 = none yet */
     int64_t encoded_frames; /* in the file */
     int64_t dropped_frames; /* refused by the encoder, counted out loud */
     int64_t pending_frames; /* added, not encoded yet */
