@@ -2,8 +2,9 @@
 /* plan: how many frames go into the next segment, and what follows when one fails. Pure.
  *
  * A segment that fails is done once more; if it fails again its frames are halved until the one
- * that cannot be encoded stands alone. That one is dropped only when a neighbour has passed since:
- * when nothing passes, the encoder is to blame and every frame is kept. */
+ * that cannot be encoded stands alone. Then one behind it is tried: when that passes the encoder
+ * works, the suspect gets a last chance and is dropped when it fails again; when nothing passes, the
+ * encoder is to blame and every frame is kept. */
 #ifndef ENCODE_PLAN_H
 #define ENCODE_PLAN_H
 
@@ -38,8 +39,10 @@ enum plan_verdict {
  * frames, so the encoder did work once. */
 enum plan_verdict plan_failed(struct plan *plan, size_t count, int64_t last_seq, bool more,
                               bool worked) MUST_CHECK;
-/* It passed (or was dropped); plan->skip frames before it are lost and skip is 0 again. */
+/* It passed, or was dropped with the plan->skip frames before it; skip is 0 again. */
 void plan_passed(struct plan *plan, int64_t last_seq);
+/* A batch behind skipped frames passed: it was a trial and is not kept; the skipped are taken again. */
+void plan_trial_passed(struct plan *plan);
 
 /* Wait before the next try, after so many failures in a row. */
 int64_t plan_backoff_ms(int failures) MUST_CHECK;

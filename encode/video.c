@@ -68,6 +68,7 @@ struct batch {
     bool fast;    /* the cheap filter was used */
     bool dropped; /* no encoder: only the record that these frames are lost */
     bool appended;
+    bool trial; /* it passed behind frames left out: not kept */
     int width, height;
     struct movie_timing timing;
 };
@@ -285,18 +286,31 @@ static void batch_failed(struct video *video)
         machine_failed(video, &err);
 }
 
+/* Something passes, so the frames that were left out get their last chance. */
+static void trial_passed(struct video *video)
+{
+    release(video);
+    plan_trial_passed(&video->plan);
+    video->stage = STAGE_IDLE;
+    kick(video);
+}
+
+static void roll_back(struct video *video)
+{
+    start_disk(video, STAGE_ROLLING_BACK,
+               &(struct disk_op){.kind = DISK_ROLLBACK,
+                                 .timing = timing_for(video, file_of(video)->frames)});
+}
+
 /* Ends a batch that failed; what is in the file of it is taken out first. */
 static void fail_batch(struct video *video, int code, const struct error *err)
 {
     video->failure = *err;
     video->failure.code = code;
-    if (!video->batch.appended) {
+    if (video->batch.appended)
+        roll_back(video);
+    else
         batch_failed(video);
-        return;
-    }
-    start_disk(video, STAGE_ROLLING_BACK,
-               &(struct disk_op){.kind = DISK_ROLLBACK,
-                                 .timing = timing_for(video, file_of(video)->frames)});
 }
 
 /* --- the stages --- */
@@ -316,8 +330,11 @@ static void on_verified(int code, const struct error *err, void *user)
     struct video *video = user;
 
     video->verify = NULL;
+    video->batch.trial = code == 0 && video->batch.skip > 0;
     if (code < 0)
         fail_batch(video, code, err);
+    else if (video->batch.trial)
+        roll_back(video);
     else
         commit(video);
 }
@@ -629,7 +646,10 @@ static void on_disk(int result, const struct error *err, void *user)
             batch_passed(video);
         return;
     case STAGE_ROLLING_BACK:
-        batch_failed(video);
+        if (video->batch.trial)
+            trial_passed(video);
+        else
+            batch_failed(video);
         return;
     case STAGE_BUILDING:
         on_built(video, result, err);
