@@ -140,6 +140,7 @@ static void long_arrays_come_in_pages(void **state)
 
 /* --- beside the real board --- */
 
+/* NULL: the recording is not on this machine. */
 static cJSON *load(const char *name)
 {
     static const struct json_limits limits = {.max_bytes = 65536, .max_depth = 16};
@@ -150,7 +151,7 @@ static cJSON *load(const char *name)
 
     if (path_read_file(path, limits.max_bytes, &text, &len, NULL) < 0) {
         print_message("not there, so not compared: %s\n", path);
-        skip();
+        return NULL;
     }
     assert_int_equal(json_parse(text, len, &limits, &json, NULL), 0);
     return json;
@@ -190,6 +191,8 @@ static void live_fields_are_those_of_a_real_board(void **state)
     struct printer *printer = *state;
     CLEANUP(json_free_p) cJSON *real = load("duet2wifi_3.6.0-beta.3_processing_warmup_live.json");
 
+    if (!real)
+        skip();
     printer_advance(printer, 100000);
     {
         CLEANUP(json_free_p) cJSON *ours = ask(printer, "", "d99fn");
@@ -213,6 +216,8 @@ static void all_fields_are_known_to_a_real_board(void **state)
     cJSON *real = load("duet2wifi_3.6.0-beta.3_processing_warmup_full_merged.json");
     int strange = 0;
 
+    if (!real)
+        skip();
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         CLEANUP(json_free_p) cJSON *ours = ask(*state, keys[i], "d99vno");
         const cJSON *result = json_get(ours, "result"), *theirs = json_get(real, keys[i]);
