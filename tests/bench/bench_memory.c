@@ -33,7 +33,7 @@ struct sampler {
 static void on_sample(void *user)
 {
     struct sampler *sampler = user;
-    double agent_mib = procfs_memory(sampler->pid).resident_mib;
+    double agent_mib = procfs_resident_mib(sampler->pid);
     double children_mib = procfs_children_mib(sampler->pid);
 
     sampler->agent_mib = MAX(sampler->agent_mib, agent_mib);

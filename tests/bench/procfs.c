@@ -34,10 +34,15 @@ static double read_mib(pid_t pid, const char *name, const char *key)
     return kib / 1024;
 }
 
+double procfs_resident_mib(pid_t pid)
+{
+    return read_mib(pid, "status", "VmRSS");
+}
+
 struct process_memory procfs_memory(pid_t pid)
 {
     return (struct process_memory){
-        .resident_mib = read_mib(pid, "status", "VmRSS"),
+        .resident_mib = procfs_resident_mib(pid),
         .own_mib = read_mib(pid, "status", "RssAnon"),
         .share_mib = read_mib(pid, "smaps_rollup", "Pss"),
     };

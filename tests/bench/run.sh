@@ -3,7 +3,7 @@
 # Measures lapsed beside its peers and prints one table: sh tests/bench/run.sh [--quick | --full]
 #
 # Everything in the table is of this run on this machine, but what is marked "published". Without an
-# option it takes about 12 minutes, --quick (few samples: a look, no proof) about 3; --full adds the
+# option it takes about 13 minutes, --quick (few samples: a look, no proof) about 3; --full adds the
 # peers' encodes of 1,200 and 6,000 frames, which take half an hour and more.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -88,6 +88,10 @@ header() {
         "load $load_before before and $(cut -d' ' -f1 /proc/loadavg) after, mode $mode"
 }
 load_before=$(cut -d' ' -f1 /proc/loadavg)
+case $load_before in
+0.*) ;;
+*) say "the machine is busy (load $load_before): times will be worse than they are" ;;
+esac
 
 for phase in idle layers triggers parks memory shots; do
     agent $phase
