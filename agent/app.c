@@ -7,6 +7,7 @@
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/base/trim.h"
 #include "agent/commands.h"
 #include "agent/images.h"
 #include "agent/publish.h"
@@ -20,7 +21,8 @@
 
 enum {
     STATUS_PERIOD_MS = 300 * 1000,
-    ACTIVE_GAP_MS = 1000, /* between two documents while something goes on */
+    SETTLE_MS = 10 * 1000, /* what only the start needs is over */
+    ACTIVE_GAP_MS = 1000,  /* between two documents while something goes on */
     IDLE_GAP_MS = 10000,
     STOP_RELEASE_MS = 20000, /* a printer we hold may take this long to go on when we stop */
 };
@@ -42,6 +44,7 @@ struct app {
     struct unit **units; /* NULL slots while they are made */
     struct commands *commands;
     struct timer *status_timer;
+    struct timer *settle_timer;
     struct signal_watch *signals[2];
 
     int64_t started_at;
@@ -524,11 +527,18 @@ static void make_commands(struct app *app)
 
 /* --- birth --- */
 
+static void on_settled(void *user)
+{
+    (void)user;
+    trim_pages();
+}
+
 static void on_status_timer(void *user)
 {
     struct app *app = user;
 
     publish_touch(app->publisher, TOPIC_STATUS, NULL, ACTIVE_GAP_MS);
+    trim_pages();
 }
 
 static void publish_everything(struct app *app)
@@ -585,6 +595,7 @@ int app_new(struct config *config, struct app **ret_app, struct error *err)
     make_units(app);
     make_commands(app);
     app->status_timer = timer_new(app->loop, on_status_timer, app);
+    app->settle_timer = timer_new(app->loop, on_settled, app);
     *ret_app = app;
     return 0;
 }
@@ -648,6 +659,7 @@ void app_run(struct app *app)
              LAPSED_VERSION, app->config->unit_count);
     publish_everything(app);
     timer_start_repeat(app->status_timer, STATUS_PERIOD_MS);
+    timer_start(app->settle_timer, SETTLE_MS);
     if (mqtt_client_start(app->mqtt, &err) < 0)
         log_error("mqtt.failed", "error=\"%s\"", err.text);
     loop_run(app->loop);
@@ -661,6 +673,7 @@ void app_free(struct app *app)
     for (size_t i = 0; i < ARRAY_LEN(app->signals); i++)
         signal_watch_free(app->signals[i]);
     timer_free(app->status_timer);
+    timer_free(app->settle_timer);
     commands_free(app->commands);
     for (size_t i = 0; app->cameras && i < app->config->camera_count; i++)
         camera_free(app->cameras[i]);

@@ -4,6 +4,7 @@
 
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
+#include "agent/base/trim.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -149,6 +150,7 @@ int main(int argc, char **argv)
 
     if (rc > 0)
         return rc - 1;
+    trim_allocator();
     signal(SIGPIPE, SIG_IGN);
     config = config_load(options.config, stderr);
     if (!config)
