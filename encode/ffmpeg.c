@@ -106,7 +106,8 @@ void ffmpeg_encode_args(const struct ffmpeg_encode *encode, struct ffmpeg_args *
                                         "passthrough",
                                         NULL};
     static const char *const output[] = {
-        "-bf", "0", "-x264-params", "stitchable=1:rc-lookahead=5", "-f", "h264", "pipe:1", NULL};
+        "-bf", "0",    "-x264-params", "stitchable=1:rc-lookahead=2:sliced-threads=1",
+        "-f",  "h264", "pipe:1",       NULL};
 
     *ret_args = (struct ffmpeg_args){0};
     add(ret_args, encode->program);

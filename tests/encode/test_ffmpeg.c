@@ -68,7 +68,7 @@ static void a_background_segment_of_equal_frames(void **state)
         "-bf",
         "0",
         "-x264-params",
-        "stitchable=1:rc-lookahead=5",
+        "stitchable=1:rc-lookahead=2:sliced-threads=1",
         "-f",
         "h264",
         "pipe:1",
