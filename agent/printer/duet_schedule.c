@@ -6,7 +6,7 @@
 
 enum {
     HOLD_STATE_MS = 150,
-    HOLD_REPLY_MS = 100,
+    HOLD_REPLY_MS = 15,
     HOLD_REST_MS = 600,
     STATE_MAX_MS = 5000,
     REPLY_MS = 1000,
