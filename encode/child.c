@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <signal.h>
 
+const char *const child_env[] = {"MALLOC_MMAP_THRESHOLD_=67108864",
+                                 "MALLOC_TRIM_THRESHOLD_=268435456", NULL};
+
 int child_judge_exit(const char *who, const struct process_result *result, struct error *err)
 {
     char how[64];

@@ -11,6 +11,10 @@ enum {
         800, /* when memory is short the kernel takes these first: they are redone */
 };
 
+/* For process_config.env. Frames are large blocks, which glibc gives back to the kernel and fetches
+ * anew, cleared, for each one; keeping them saves 5 % of an encoder's processor time. */
+extern const char *const child_env[];
+
 /* 0: it ended well. -EBADMSG: it refused its input or crashed over it. -ETIMEDOUT, -EINTR (somebody
  * killed it): the machine's matter. */
 int child_judge_exit(const char *who, const struct process_result *result,

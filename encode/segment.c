@@ -276,6 +276,7 @@ static int start_child(struct segment *segment, const struct segment_config *con
     rc = process_start(segment->loop,
                        &(struct process_config){
                            .argv = args.argv,
+                           .env = child_env,
                            .stdin_pipe = true,
                            .on_stdout = on_stdout,
                            .on_aux = on_report,

@@ -64,6 +64,7 @@ int verify_start(struct loop *loop, const struct verify_config *config, verify_d
     rc = process_start(loop,
                        &(struct process_config){
                            .argv = args.argv,
+                           .env = child_env,
                            .on_aux = on_report,
                            .timeout_ms = config->timeout_ms,
                            .nice = config->urgent ? 0 : CHILD_LOWEST_NICE,

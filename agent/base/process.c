@@ -40,7 +40,7 @@
 enum {
     GRACE_MS = 2000, /* from SIGTERM to SIGKILL, and from there to closing the pipes */
     READ_BYTES = 32 * 1024,
-    ENV_MAX = 5,
+    ENV_MAX = 16,
     FIRST_FREE_FD = 10 /* above every descriptor that the child is given */
 };
 
@@ -154,19 +154,24 @@ int process_find_program(const char *name, char **ret_path, struct error *err)
     return 0;
 }
 
-static void env_add(char *env[ENV_MAX], const char *name, const char *value)
+/* entry: owned from now on. */
+static void env_append(char *env[ENV_MAX], char *entry)
 {
     size_t at = 0;
 
-    if (!value)
-        return;
     while (env[at])
         at++;
     assert(at < ENV_MAX - 1);
-    env[at] = xasprintf("%s=%s", name, value);
+    env[at] = entry;
 }
 
-static void env_make(char *env[ENV_MAX])
+static void env_add(char *env[ENV_MAX], const char *name, const char *value)
+{
+    if (value)
+        env_append(env, xasprintf("%s=%s", name, value));
+}
+
+static void env_make(char *env[ENV_MAX], const char *const *more)
 {
     const char *home = getenv("HOME");
 
@@ -175,6 +180,8 @@ static void env_make(char *env[ENV_MAX])
     env_add(env, "LANG", "C.UTF-8");
     env_add(env, "HOME", home ? home : "/nonexistent");
     env_add(env, "TZ", getenv("TZ"));
+    for (; more && *more; more++)
+        env_append(env, xstrdup(*more));
 }
 
 static void env_done(char *env[ENV_MAX])
@@ -779,7 +786,7 @@ int process_start(struct loop *loop, const struct process_config *config, proces
 
     if (rc < 0)
         return rc;
-    env_make(env);
+    env_make(env, config->env);
     launch_init(&launch, config);
     launch.path = path;
     launch.argv = (char *const *)(uintptr_t)config->argv; /* execve() only reads it */

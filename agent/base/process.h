@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* process: child processes, by argv only, never through a shell.
  *
- * The child gets a process group of its own, an environment made of nothing but PATH, LANG, TZ and
- * HOME, /dev/null as stdin unless stdin_pipe is set, and no descriptor of ours. It is complete when
- * it is reaped *and* its pipes are closed. Over timeout_ms (or process_kill()) the group gets
- * SIGTERM, 2 s later SIGKILL; a grandchild that keeps a pipe open after that is cut off. */
+ * The child gets a process group of its own, an environment made of nothing but PATH, LANG, TZ,
+ * HOME and what the caller adds, /dev/null as stdin unless stdin_pipe is set, and no descriptor of
+ * ours. It is complete when it is reaped *and* its pipes are closed. Over timeout_ms (or
+ * process_kill()) the group gets SIGTERM, 2 s later SIGKILL; a grandchild that keeps a pipe open
+ * after that is cut off. */
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
 
@@ -19,8 +20,9 @@ typedef void (*process_data_fn)(const uint8_t *data, size_t len, void *user);
 typedef void (*process_written_fn)(int result, void *user);
 
 struct process_config {
-    const char *const *argv; /* NULL-terminated; argv[0] without a slash is looked up in PATH */
-    bool stdin_pipe;         /* then process_write() feeds it */
+    const char *const *argv;   /* NULL-terminated; argv[0] without a slash is looked up in PATH */
+    const char *const *env;    /* "NAME=value" …, NULL-terminated, to be added; NULL: none */
+    bool stdin_pipe;           /* then process_write() feeds it */
     process_data_fn on_stdout; /* streamed; NULL: kept for the result, up to stdout_max_bytes */
     size_t stdout_max_bytes;   /* more than that kills the child, result.overflow; 0: /dev/null */
     process_data_fn on_aux;    /* when set the child has a pipe as descriptor 3, streamed here */
@@ -30,11 +32,11 @@ struct process_config {
 };
 
 struct process_result {
-    int exit_code;   /* -1 when it ended by a signal */
-    int signal;      /* 0 when it exited */
-    bool timed_out;  /* timeout_ms passed */
-    bool overflow;   /* more stdout than stdout_max_bytes */
-    const char *stderr_tail; /* the last PROCESS_STDERR_TAIL bytes, as text without controls */
+    int exit_code;              /* -1 when it ended by a signal */
+    int signal;                 /* 0 when it exited */
+    bool timed_out;             /* timeout_ms passed */
+    bool overflow;              /* more stdout than stdout_max_bytes */
+    const char *stderr_tail;    /* the last PROCESS_STDERR_TAIL bytes, as text without controls */
     const uint8_t *stdout_data; /* NULL when it was streamed */
     size_t stdout_len;
     int64_t cpu_ms;      /* user + system time of the child, from its resource usage */

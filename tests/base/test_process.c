@@ -266,7 +266,7 @@ static void descriptor_3_is_streamed_apart(void **state)
 
 /* --- what the child is given --- */
 
-static void environment_holds_only_four_names(void **state)
+static void environment_holds_only_four_names_and_what_was_added(void **state)
 {
     struct fixture *f = *state;
 
@@ -274,10 +274,11 @@ static void environment_holds_only_four_names(void **state)
     setenv("LAPSED_SECRET", "x", 1);
     run_sh(f,
            "env | sed s/=.*// | grep -v -e PWD -e SHLVL -e '^_' | sort | tr '\\n' ' '; echo $LANG",
-           (struct process_config){.stdout_max_bytes = 1000});
+           (struct process_config){.env = (const char *const[]){"ADDED=1", NULL},
+                                   .stdout_max_bytes = 1000});
     unsetenv("TZ");
     unsetenv("LAPSED_SECRET");
-    assert_string_equal(f->stdout_text, "HOME LANG PATH TZ C.UTF-8\n");
+    assert_string_equal(f->stdout_text, "ADDED HOME LANG PATH TZ C.UTF-8\n");
 }
 
 static void child_inherits_no_descriptor(void **state)
@@ -570,7 +571,7 @@ int main(void)
         TEST(output_that_nobody_wants_goes_nowhere),
         TEST(output_is_whole_although_the_child_is_gone),
         TEST(descriptor_3_is_streamed_apart),
-        TEST(environment_holds_only_four_names),
+        TEST(environment_holds_only_four_names_and_what_was_added),
         TEST(child_inherits_no_descriptor),
         TEST(niceness_and_oom_score_are_set),
         TEST(sigpipe_ends_the_child_although_we_ignore_it),

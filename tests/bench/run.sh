@@ -126,6 +126,7 @@ fi
 encode oneshot1 $cpu_frames
 encode strict1 $cpu_frames
 take oneshot1.$cpu_frames cpu_s oneshot1_cpu_s
+take oneshot1.$cpu_frames check_cpu_s oneshot1_check_cpu_s
 take oneshot1.$cpu_frames mbytes oneshot1_mbytes
 take strict1.$cpu_frames cpu_s strict1_cpu_s
 if [ $mode != quick ]; then

@@ -81,6 +81,11 @@ function derive() {
         value["wishes_lost"] = value["quiet_lost"] + value["encoding_lost"]
         value["trigger_wishes"] = value["quiet_lost"] + value["quiet_durable_ms_count"]
     }
+    if (("oneshot1_cpu_s" in value) && ("oneshot1_check_cpu_s" in value))
+        value["oneshot1_checked_cpu_s"] = value["oneshot1_cpu_s"] + value["oneshot1_check_cpu_s"]
+    ratio("cpu_checked_ratio", "ours_cpu_s", "oneshot1_checked_cpu_s")
+    ratio("cpu_duetlapse_ratio", "ours_300_cpu_s", "duetlapse_300_cpu_s")
+    ratio("cpu_moonraker_ratio", "ours_300_cpu_s", "moonraker_300_cpu_s")
     ratio("cpu_ratio", "ours_cpu_s", "oneshot1_cpu_s")
     ratio("cpu_strict_ratio", "ours_cpu_s", "strict1_cpu_s")
     ratio("size_ratio", "ours_mbytes", "oneshot1_mbytes")

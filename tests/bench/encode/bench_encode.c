@@ -129,6 +129,7 @@ static int run_oneshot(struct loop *loop, const struct options *options, enum on
         return rc;
     figure("ready_s", result.wall_s);
     figure("cpu_s", result.cpu_s);
+    figure("check_cpu_s", result.check_cpu_s);
     figure("peak_mib", result.peak_mib);
     figure("mbytes", (double)result.bytes / 1e6);
     return tell_likeness(loop, options, frames_dir, video, err);

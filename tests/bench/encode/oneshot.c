@@ -79,6 +79,22 @@ static int run_child(struct loop *loop, const char *const *argv, struct awaited 
 
 /* --- encoding --- */
 
+static int decode_once(struct loop *loop, const char *video_path, double *ret_cpu_s,
+                       struct error *err)
+{
+    const char *const argv[] = {"ffmpeg",   "-nostdin", "-loglevel", "error",    "-xerror",
+                                "-threads", "1",        "-i",        video_path, "-f",
+                                "null",     "-",        NULL};
+    struct awaited child;
+    int rc = run_child(loop, argv, &child, err);
+
+    if (rc < 0)
+        return rc;
+    free(child.complaint);
+    *ret_cpu_s = child.cpu_s;
+    return 0;
+}
+
 int oneshot_run(struct loop *loop, enum oneshot_kind kind, const char *dir, int count,
                 const char *video_path, struct oneshot_result *ret_result, struct error *err)
 {
@@ -109,7 +125,7 @@ int oneshot_run(struct loop *loop, enum oneshot_kind kind, const char *dir, int 
         .peak_mib = child.peak_mib,
         .bytes = file.st_size,
     };
-    return 0;
+    return decode_once(loop, video_path, &ret_result->check_cpu_s, err);
 }
 
 /* --- likeness --- */

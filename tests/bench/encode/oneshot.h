@@ -18,6 +18,7 @@ extern const char *const oneshot_names[ONESHOT_KINDS];
 
 struct oneshot_result {
     double wall_s, cpu_s, peak_mib;
+    double check_cpu_s; /* of decoding the video once, which peers do not do */
     int64_t bytes;
 };
 
