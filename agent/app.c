@@ -41,7 +41,8 @@ struct app {
     struct printer **printers;
     enum printer_state *told_states; /* of each printer, as last published */
     struct camera **cameras;
-    struct unit **units; /* NULL slots while they are made */
+    struct units *units;
+    struct handler_rooms rooms;
     struct commands *commands;
     struct timer *status_timer;
     struct timer *settle_timer;
@@ -70,14 +71,6 @@ static struct camera *find_camera(const struct app *app, const char *id)
     for (size_t i = 0; i < app->config->camera_count; i++)
         if (str_equal(app->config->cameras[i].id, id))
             return app->cameras[i];
-    return NULL;
-}
-
-static struct unit *find_unit(const struct app *app, const char *id)
-{
-    for (size_t i = 0; i < app->config->unit_count; i++)
-        if (str_equal(app->config->units[i].id, id))
-            return app->units[i];
     return NULL;
 }
 
@@ -113,13 +106,13 @@ static cJSON *build_document(enum topic_kind kind, const char *id, void *user)
         return NULL; /* the units are gone */
     switch (kind) {
     case TOPIC_UNIT_STATUS:
-        return status_unit(find_unit(app, id));
+        return status_unit(units_find(app->units, id));
     case TOPIC_PRINTER_STATUS:
         return status_printer(find_printer(app, id));
     case TOPIC_CAMERA_STATUS:
         return status_camera(find_camera(app, id));
     case TOPIC_JOBS:
-        return status_jobs(app->units, app->config->unit_count);
+        return status_jobs(app->units);
     case TOPIC_INFO:
         look = look_at_agent(app, &link);
         return status_info(&look);
@@ -178,9 +171,9 @@ static void on_printer_event(struct printer *printer, const struct printer_event
 
     if (event->kind == PRINTER_EVENT_ATTENTION)
         on_attention(app, printer, event->text);
-    for (size_t i = 0; i < app->config->unit_count; i++)
-        if (app->units[i] && unit_printer(app->units[i]) == printer)
-            unit_on_printer(app->units[i], event);
+    for (size_t i = 0; i < units_count(app->units); i++)
+        if (unit_printer(units_at(app->units, i)) == printer)
+            unit_on_printer(units_at(app->units, i), event);
     publish_printer(app, printer);
 }
 
@@ -350,11 +343,10 @@ static struct unit *make_unit(struct app *app, struct unit_settings *settings)
 
 static void make_units(struct app *app)
 {
-    app->units = xcalloc(app->config->unit_count, sizeof(struct unit *));
     for (size_t i = 0; i < app->config->unit_count; i++) {
         struct unit *unit = make_unit(app, &app->config->units[i]);
 
-        app->units[i] = unit;
+        units_add(app->units, unit);
         publish_text(app->publisher, TOPIC_UNIT_AVAILABILITY, unit_id(unit), "online");
         publish_text(app->publisher, TOPIC_UNIT_STATE, unit_id(unit),
                      session_state_name(unit_state(unit)));
@@ -380,7 +372,7 @@ static bool keep_topic(enum topic_kind kind, const char *id, void *user)
     case TOPIC_UNIT_STATE:
     case TOPIC_UNIT_STATUS:
     case TOPIC_UNIT_VIDEO:
-        return find_unit(app, id) != NULL;
+        return units_find(app->units, id) != NULL;
     default:
         return true;
     }
@@ -428,10 +420,12 @@ static void on_mqtt_message(const struct mqtt_message *message, void *user)
 
     if (commands_on_message(app->commands, message))
         return;
-    for (size_t i = 0; i < app->config->unit_count; i++)
-        if (!message->retained && str_equal(app->config->units[i].trigger_topic, message->topic))
-            unit_on_message(app->units[i], (const char *)message->payload, message->len,
-                            clock_mono_us());
+    for (size_t i = 0; i < units_count(app->units) && !message->retained; i++) {
+        struct unit *unit = units_at(app->units, i);
+
+        if (str_equal(unit_get_settings(unit)->trigger_topic, message->topic))
+            unit_on_message(unit, (const char *)message->payload, message->len, clock_mono_us());
+    }
 }
 
 static void subscribe_triggers(struct app *app)
@@ -504,23 +498,24 @@ static void on_camera_picture(const char *camera, struct picture *picture, void 
 
 static void make_commands(struct app *app)
 {
-    static const struct commands_callbacks callbacks = {
-        .on_shutdown = on_shutdown,
-        .on_purge = on_purge,
-        .on_camera_picture = on_camera_picture,
-    };
     struct commands_config config = {
         .mqtt = app->mqtt,
         .journal = app->journal,
         .prefix = app->config->mqtt.prefix,
         .agent = app->config->agent.id,
-        .units = app->units,
-        .unit_count = app->config->unit_count,
-        .cameras = app->cameras,
-        .camera_count = app->config->camera_count,
+        .rooms = &app->rooms,
     };
 
-    app->commands = commands_new(&config, &callbacks, app);
+    app->rooms = (struct handler_rooms){
+        .units = app->units,
+        .cameras = app->cameras,
+        .camera_count = app->config->camera_count,
+        .on_shutdown = on_shutdown,
+        .on_purge = on_purge,
+        .on_camera_picture = on_camera_picture,
+        .user = app,
+    };
+    app->commands = commands_new(&config);
     commands_subscribe(app->commands);
     subscribe_triggers(app);
 }
@@ -588,6 +583,7 @@ int app_new(struct config *config, struct app **ret_app, struct error *err)
         return rc;
     }
     app->http = http_new(app->loop);
+    app->units = units_new();
     app->encoders = encode_queue_new(app->loop, &config->encode);
     make_mqtt(app);
     make_printers(app);
@@ -619,12 +615,6 @@ static void on_printer_stopped(void *user)
     mqtt_client_stop(app->mqtt, on_mqtt_stopped, app);
 }
 
-static void free_units(struct app *app)
-{
-    for (size_t i = 0; app->units && i < app->config->unit_count; i++)
-        unit_free(TAKE(app->units[i]));
-}
-
 /* Frames end first, so that printers are let go; then each printer must be seen running; then the
  * broker hears the last words. */
 static void stop(struct app *app)
@@ -634,7 +624,7 @@ static void stop(struct app *app)
     app->stopping = true;
     log_info("agent.stopping", "%s", "");
     publish_event(app->publisher, NULL, "stopping", NULL);
-    free_units(app);
+    units_clear(app->units);
     commands_stop(app->commands);
     app->printers_stopping = app->config->printer_count + 1;
     for (size_t i = 0; i < app->config->printer_count; i++)
@@ -669,7 +659,7 @@ void app_free(struct app *app)
 {
     if (!app)
         return;
-    free_units(app);
+    units_free(app->units);
     for (size_t i = 0; i < ARRAY_LEN(app->signals); i++)
         signal_watch_free(app->signals[i]);
     timer_free(app->status_timer);
@@ -687,7 +677,6 @@ void app_free(struct app *app)
     frame_store_free(app->store);
     journal_close(app->journal);
     loop_free(app->loop);
-    free(app->units);
     free(app->cameras);
     free(app->printers);
     free(app->told_states);

@@ -8,8 +8,6 @@
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
-#include "agent/report.h"
-#include "agent/verbs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,19 +35,16 @@ struct command {
     struct commands *commands;
     struct topic_target target;
     struct envelope envelope;
-    enum verb_id verb; /* VERB_COUNT: a setting */
+    struct call call;
+    cJSON *args; /* of the call */
     uint64_t hash;
     char *response_topic;
     uint8_t *correlation;
     size_t correlation_len;
-    struct shot *shot; /* camera snapshot under way */
-    int64_t asked_at_mono_us;
 };
 
 struct commands {
     struct commands_config config;
-    struct commands_callbacks callbacks;
-    void *user;
     struct list pending;
     size_t pending_count;
     struct list recent; /* oldest first */
@@ -169,6 +164,7 @@ static void command_free(struct command *command)
 {
     list_remove(&command->link);
     envelope_done(&command->envelope);
+    json_free(command->args);
     free(command->response_topic);
     free(command->correlation);
     free(command);
@@ -182,7 +178,7 @@ static void remember_answer(struct command *command, const char *ack)
     if (!recent || recent->hash != command->hash)
         return;
     replace_str(&recent->ack, ack);
-    if (command->verb != VERB_COUNT && (verbs[command->verb].flags & VERB_DURABLE_ID))
+    if (command->call.verb != VERB_COUNT && (verbs[command->call.verb].flags & VERB_DURABLE_ID))
         journal_put_command(commands->config.journal, recent->id, recent->hash, ack, NULL, NULL);
 }
 
@@ -206,126 +202,6 @@ static void finish_command(struct command *command, enum ack_code code, const ch
 static void on_answer(enum ack_code code, const char *message, const cJSON *result, void *user)
 {
     finish_command(user, code, message, result);
-}
-
-/* --- the handlers --- */
-
-static struct unit *find_unit(const struct commands *commands, const char *id)
-{
-    for (size_t i = 0; i < commands->config.unit_count; i++)
-        if (str_equal(unit_id(commands->config.units[i]), id))
-            return commands->config.units[i];
-    return NULL;
-}
-
-static struct camera *find_camera(const struct commands *commands, const char *id)
-{
-    for (size_t i = 0; i < commands->config.camera_count; i++)
-        if (str_equal(camera_id(commands->config.cameras[i]), id))
-            return commands->config.cameras[i];
-    return NULL;
-}
-
-static const enum session_event unit_events[VERB_COUNT] = {
-    [VERB_UNIT_START] = SESSION_CMD_START,     [VERB_UNIT_STANDBY] = SESSION_CMD_STANDBY,
-    [VERB_UNIT_PAUSE] = SESSION_CMD_PAUSE,     [VERB_UNIT_RESUME] = SESSION_CMD_RESUME,
-    [VERB_UNIT_FINISH] = SESSION_CMD_FINISH,   [VERB_UNIT_ABORT] = SESSION_CMD_ABORT,
-    [VERB_UNIT_RESTART] = SESSION_CMD_RESTART, [VERB_UNIT_SNAPSHOT] = SESSION_CMD_SNAPSHOT,
-    [VERB_UNIT_PREVIEW] = SESSION_CMD_PREVIEW,
-};
-
-static void run_unit(struct command *command)
-{
-    struct unit *unit = find_unit(command->commands, command->target.id);
-
-    if (!unit) {
-        finish_command(command, ACK_UNKNOWN_TARGET,
-                       "there is no unit of this name; the info topic lists them", NULL);
-        return;
-    }
-    unit_command(unit, unit_events[command->verb], on_answer, command);
-}
-
-static void on_camera_picture(struct picture *picture, const struct error *err, void *user)
-{
-    struct command *command = user;
-    struct commands *commands = command->commands;
-    cJSON *result;
-
-    command->shot = NULL;
-    if (!picture) {
-        finish_command(command, ACK_CAMERA_FAILED, err->text, NULL);
-        return;
-    }
-    commands->callbacks.on_camera_picture(command->target.id, picture, commands->user);
-    result = report_picture(command->target.id, picture, command->asked_at_mono_us);
-    finish_command(command, ACK_OK, NULL, result);
-    json_free(result);
-}
-
-static void run_camera(struct command *command)
-{
-    struct camera *camera = find_camera(command->commands, command->target.id);
-
-    if (!camera) {
-        finish_command(command, ACK_UNKNOWN_TARGET,
-                       "there is no camera of this name; the info topic lists them", NULL);
-        return;
-    }
-    command->asked_at_mono_us = clock_mono_us();
-    command->shot = camera_shoot(camera, command->asked_at_mono_us, 0, on_camera_picture, command);
-}
-
-static void run_agent(struct command *command)
-{
-    struct commands *commands = command->commands;
-    enum verb_id verb = command->verb;
-    cJSON *result = json_object();
-
-    if (verb == VERB_AGENT_PURGE_RETAINED)
-        json_add_int(result, "cleared", (int64_t)commands->callbacks.on_purge(commands->user));
-    finish_command(command, ACK_OK, NULL, result);
-    json_free(result);
-    if (verb == VERB_AGENT_SHUTDOWN)
-        commands->callbacks.on_shutdown(commands->user);
-}
-
-static char *setting_text(const cJSON *value)
-{
-    CLEANUP(free_p) char *printed = NULL;
-
-    if (json_is_string(value))
-        return xstrdup(json_string(value));
-    printed = json_print(value);
-    return TAKE(printed);
-}
-
-static void run_setting(struct command *command)
-{
-    struct unit *unit = find_unit(command->commands, command->target.id);
-    CLEANUP(free_p) char *text = setting_text(json_get(command->envelope.args, "value"));
-    struct error err = {0};
-    enum ack_code code;
-
-    if (!unit) {
-        finish_command(command, ACK_UNKNOWN_TARGET,
-                       "there is no unit of this name; the info topic lists them", NULL);
-        return;
-    }
-    code = unit_set(unit, command->target.verb, text, &err);
-    finish_command(command, code, code == ACK_OK ? NULL : err.text, NULL);
-}
-
-static void run(struct command *command)
-{
-    if (command->target.request == TOPIC_SET)
-        run_setting(command);
-    else if (command->target.scope == TOPIC_SCOPE_UNIT)
-        run_unit(command);
-    else if (command->target.scope == TOPIC_SCOPE_CAMERA)
-        run_camera(command);
-    else
-        run_agent(command);
 }
 
 /* --- the checks before --- */
@@ -353,24 +229,35 @@ static void count_flood(struct commands *commands)
                  (long long)commands->floods, BURST, REFILL_MS);
 }
 
+/* set/<key> is the verb "set" with the key of the topic. */
+static cJSON *setting_args(const struct command *command)
+{
+    cJSON *args = json_object();
+
+    json_add_string(args, "key", command->target.verb);
+    json_add(args, "value", json_copy(json_get(command->envelope.args, "value")));
+    return args;
+}
+
 static enum ack_code check_verb(struct command *command, struct error *err)
 {
-    const cJSON *unknown = json_first(command->envelope.args);
+    struct call *call = &command->call;
 
-    if (command->target.request == TOPIC_SET)
-        return ACK_OK;
-    command->verb = verb_find(command->target.scope, command->target.verb);
-    if (command->verb == VERB_COUNT) {
+    if (command->target.request == TOPIC_SET) {
+        call->verb = VERB_UNIT_SET;
+        command->args = setting_args(command);
+    } else {
+        call->verb = verb_find(command->target.scope, command->target.verb);
+        command->args = TAKE(command->envelope.args);
+    }
+    if (call->verb == VERB_COUNT) {
         error_set(err, -1, "there is no command '%s' here; the info topic lists the methods",
                   command->target.verb);
         return ACK_UNKNOWN_VERB;
     }
-    if (unknown) {
-        error_set(err, -1, "args.%s: '%s' takes no such argument", json_key(unknown),
-                  command->target.verb);
-        return ACK_BAD_PARAMS;
-    }
-    return ACK_OK;
+    call->target = command->target.id;
+    call->args = command->args;
+    return verb_check_args(&verbs[call->verb], call->args, err) < 0 ? ACK_BAD_PARAMS : ACK_OK;
 }
 
 static enum ack_code parse(struct command *command, const struct mqtt_message *message,
@@ -426,7 +313,8 @@ static struct command *command_new(struct commands *commands, const struct topic
 
     command->commands = commands;
     command->target = *target;
-    command->verb = VERB_COUNT;
+    command->call = (struct call){
+        .rooms = commands->config.rooms, .verb = VERB_COUNT, .answer = on_answer, .user = command};
     command->hash = hash_of(message);
     if (message->response_topic &&
         topic_response_allowed(commands->config.prefix, message->response_topic)) {
@@ -449,7 +337,7 @@ static void accept(struct command *command)
     send_ack(command, text);
     log_info("command.accepted", "verb=%s target=%s id=%s", command->target.verb,
              command->target.id, command->envelope.id);
-    run(command);
+    call_start(&command->call);
 }
 
 static void handle(struct commands *commands, const struct topic_target *target,
@@ -508,15 +396,12 @@ int64_t commands_refused(const struct commands *commands)
 
 /* --- birth and death --- */
 
-struct commands *commands_new(const struct commands_config *config,
-                              const struct commands_callbacks *callbacks, void *user)
+struct commands *commands_new(const struct commands_config *config)
 {
     struct commands *commands = xcalloc(1, sizeof(*commands));
     struct error err = {0};
 
     commands->config = *config;
-    commands->callbacks = *callbacks;
-    commands->user = user;
     commands->tokens = BURST;
     commands->refilled_at_ms = clock_mono_ms();
     list_init(&commands->pending);
@@ -534,7 +419,7 @@ void commands_stop(struct commands *commands)
     commands->stopped = true;
     LIST_FOR_EACH(&commands->pending, command, struct command, link)
     {
-        camera_cancel(command->shot);
+        call_cancel(&command->call);
         finish_command(command, ACK_SHUTTING_DOWN, "the agent is being stopped", NULL);
     }
 }

@@ -277,17 +277,10 @@ static void add_ids(cJSON *json, const struct config *config)
 
 static void add_methods(cJSON *json)
 {
-    static const char *const scopes[] = {[TOPIC_SCOPE_AGENT] = "agent",
-                                         [TOPIC_SCOPE_UNIT] = "unit",
-                                         [TOPIC_SCOPE_CAMERA] = "camera"};
     cJSON *methods = json_add_array(json, "methods");
 
-    for (size_t i = 0; i < VERB_COUNT; i++) {
-        char name[80];
-
-        snprintf(name, sizeof(name), "%s.%s", scopes[verbs[i].scope], verbs[i].name);
-        json_add_string(methods, NULL, name);
-    }
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        json_add_string(methods, NULL, verbs[i].method);
 }
 
 cJSON *status_info(const struct status_agent *agent)
@@ -368,12 +361,13 @@ static int64_t eta_s(const struct unit_build *build)
     return (int64_t)(elapsed_s * (1 - build->progress) / build->progress);
 }
 
-cJSON *status_jobs(struct unit *const *units, size_t unit_count)
+cJSON *status_jobs(const struct units *units)
 {
     cJSON *jobs = json_array();
 
-    for (size_t i = 0; i < unit_count; i++) {
-        const struct unit_build *build = unit_get_build(units[i]);
+    for (size_t i = 0; i < units_count(units); i++) {
+        const struct unit *unit = units_at(units, i);
+        const struct unit_build *build = unit_get_build(unit);
         cJSON *job;
 
         if (!build->id[0])
@@ -381,7 +375,7 @@ cJSON *status_jobs(struct unit *const *units, size_t unit_count)
         job = json_add_object(jobs, NULL);
         json_add_string(job, "id", build->id);
         json_add_string(job, "kind", build->kind);
-        json_add_string(job, "unit", unit_id(units[i]));
+        json_add_string(job, "unit", unit_id(unit));
         json_add_string(job, "state", "running");
         json_add_number(job, "progress", build->progress * 100, 1);
         add_known_int(job, "eta_s", eta_s(build), -1);

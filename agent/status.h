@@ -6,7 +6,7 @@
 #define AGENT_STATUS_H
 
 #include "agent/config.h"
-#include "agent/unit.h"
+#include "agent/units.h"
 
 cJSON *status_unit(const struct unit *unit) MUST_CHECK;
 cJSON *status_printer(const struct printer *printer) MUST_CHECK;
@@ -26,6 +26,6 @@ struct status_agent {
 };
 cJSON *status_info(const struct status_agent *agent) MUST_CHECK;
 cJSON *status_agent(const struct status_agent *agent) MUST_CHECK;
-cJSON *status_jobs(struct unit *const *units, size_t unit_count) MUST_CHECK;
+cJSON *status_jobs(const struct units *units) MUST_CHECK;
 
 #endif

@@ -81,8 +81,7 @@ static void entry_announce(struct entry *entry)
     track->totals.bytes += frame.bytes;
     track->totals.last_frame_at = frame.captured_at;
     if (track->video)
-        video_add_frame(track->video, entry->seq, entry->path, picture->width,
-                        picture->height);
+        video_add_frame(track->video, entry->seq, entry->path, picture->width, picture->height);
     track->events.on_frame(&frame, track->user);
 }
 

@@ -3,38 +3,159 @@
 
 #include "agent/base/str.h"
 
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+enum { TEXT_MAX_BYTES = 1024 };
+
+static const struct verb_arg set_args[] = {
+    {.name = "key", .type = ARG_ID, .required = true, .help = "the setting"},
+    {.name = "value", .type = ARG_SCALAR, .required = true, .help = "its new value"},
+    {.name = NULL},
+};
+
 const struct verb verbs[VERB_COUNT] = {
-    [VERB_UNIT_START] = {TOPIC_SCOPE_UNIT, "start", VERB_DURABLE_ID,
-                         "arm the unit: capture the print that runs, or wait for the next"},
-    [VERB_UNIT_STANDBY] = {TOPIC_SCOPE_UNIT, "standby", VERB_DURABLE_ID,
+    [VERB_UNIT_START] = {TOPIC_SCOPE_UNIT, "start", "unit.start", VERB_DURABLE_ID | VERB_FLEET,
+                         NULL, "arm the unit: capture the print that runs, or wait for the next"},
+    [VERB_UNIT_STANDBY] = {TOPIC_SCOPE_UNIT, "standby", "unit.standby", VERB_DURABLE_ID, NULL,
                            "stop and discard the session: its frames are deleted, no video"},
-    [VERB_UNIT_PAUSE] = {TOPIC_SCOPE_UNIT, "pause", 0,
+    [VERB_UNIT_PAUSE] = {TOPIC_SCOPE_UNIT, "pause", "unit.pause", 0, NULL,
                          "take no frames for now (the printer is not touched)"},
-    [VERB_UNIT_RESUME] = {TOPIC_SCOPE_UNIT, "resume", 0, "go on taking frames"},
-    [VERB_UNIT_FINISH] = {TOPIC_SCOPE_UNIT, "finish", VERB_DURABLE_ID | VERB_LONG,
-                          "end the session: one last frame, then the video"},
-    [VERB_UNIT_ABORT] = {TOPIC_SCOPE_UNIT, "abort", VERB_DURABLE_ID,
+    [VERB_UNIT_RESUME] = {TOPIC_SCOPE_UNIT, "resume", "unit.resume", 0, NULL,
+                          "go on taking frames"},
+    [VERB_UNIT_FINISH] = {TOPIC_SCOPE_UNIT, "finish", "unit.finish", VERB_DURABLE_ID | VERB_LONG,
+                          NULL, "end the session: one last frame, then the video"},
+    [VERB_UNIT_ABORT] = {TOPIC_SCOPE_UNIT, "abort", "unit.abort", VERB_DURABLE_ID, NULL,
                          "end the session at once: no last frame, no video; frames are kept"},
-    [VERB_UNIT_RESTART] = {TOPIC_SCOPE_UNIT, "restart", VERB_DURABLE_ID | VERB_LONG,
-                           "finish the session with its video and begin a new one"},
-    [VERB_UNIT_SNAPSHOT] =
-        {TOPIC_SCOPE_UNIT, "snapshot", 0,
-         "take one frame now (without a session: only the picture is published)"},
-    [VERB_UNIT_PREVIEW] = {TOPIC_SCOPE_UNIT, "preview", VERB_LONG,
+    [VERB_UNIT_RESTART] = {TOPIC_SCOPE_UNIT, "restart", "unit.restart", VERB_DURABLE_ID | VERB_LONG,
+                           NULL, "finish the session with its video and begin a new one"},
+    [VERB_UNIT_SNAPSHOT] = {TOPIC_SCOPE_UNIT, "snapshot", "unit.snapshot", 0, NULL,
+                            "take one frame now (without a session: only the picture is "
+                            "published)"},
+    [VERB_UNIT_PREVIEW] = {TOPIC_SCOPE_UNIT, "preview", "unit.preview", VERB_LONG, NULL,
                            "make a video of the frames so far; capture goes on"},
-    [VERB_CAMERA_SNAPSHOT] = {TOPIC_SCOPE_CAMERA, "snapshot", 0,
+    [VERB_UNIT_SET] = {TOPIC_SCOPE_UNIT, "set", "unit.set", VERB_NO_TOPIC, set_args,
+                       "change one setting of the unit"},
+    [VERB_CAMERA_SNAPSHOT] = {TOPIC_SCOPE_CAMERA, "snapshot", "camera.snapshot", 0, NULL,
                               "take one picture now and publish it"},
-    [VERB_AGENT_PING] = {TOPIC_SCOPE_AGENT, "ping", 0, "answer at once"},
-    [VERB_AGENT_SHUTDOWN] = {TOPIC_SCOPE_AGENT, "shutdown", 0,
+    [VERB_AGENT_PING] = {TOPIC_SCOPE_AGENT, "ping", "agent.ping", VERB_FLEET, NULL,
+                         "answer at once"},
+    [VERB_AGENT_SHUTDOWN] = {TOPIC_SCOPE_AGENT, "shutdown", "agent.shutdown", 0, NULL,
                              "stop the agent; open sessions go on when it is started again"},
-    [VERB_AGENT_PURGE_RETAINED] = {TOPIC_SCOPE_AGENT, "purge_retained", 0,
+    [VERB_AGENT_PURGE_RETAINED] = {TOPIC_SCOPE_AGENT, "purge_retained", "agent.purge_retained", 0,
+                                   NULL,
                                    "clear every retained topic of this agent from the broker"},
 };
 
 enum verb_id verb_find(enum topic_scope scope, const char *name)
 {
     for (int id = 0; id < VERB_COUNT; id++)
-        if (verbs[id].scope == scope && str_equal(verbs[id].name, name))
+        if (!(verbs[id].flags & VERB_NO_TOPIC) && verbs[id].scope == scope &&
+            str_equal(verbs[id].name, name))
             return (enum verb_id)id;
     return VERB_COUNT;
+}
+
+enum verb_id verb_find_method(const char *method)
+{
+    for (int id = 0; id < VERB_COUNT; id++)
+        if (str_equal(verbs[id].method, method))
+            return (enum verb_id)id;
+    return VERB_COUNT;
+}
+
+/* --- arguments --- */
+
+static int check_text(const struct verb_arg *arg, const cJSON *value, struct error *err)
+{
+    const char *text = json_string(value);
+    size_t most = arg->max > 0 ? (size_t)arg->max : TEXT_MAX_BYTES;
+
+    if (!text)
+        return error_set(err, -EINVAL, "args.%s: must be a text", arg->name);
+    if (strlen(text) > most)
+        return error_set(err, -EINVAL, "args.%s: is longer than %zu bytes", arg->name, most);
+    if (arg->type == ARG_ID && !str_is_id(text))
+        return error_set(err, -EINVAL,
+                         "args.%s: must be a name of lower-case letters, digits, '_' and '-'",
+                         arg->name);
+    return 0;
+}
+
+static int check_number(const struct verb_arg *arg, const cJSON *value, struct error *err)
+{
+    double number = json_number(value);
+
+    if (!json_is_number(value))
+        return error_set(err, -EINVAL, "args.%s: must be a number", arg->name);
+    if (arg->type == ARG_INT && number != floor(number))
+        return error_set(err, -EINVAL, "args.%s: must be a whole number", arg->name);
+    if ((arg->min != 0 || arg->max != 0) && (number < arg->min || number > arg->max))
+        return error_set(err, -EINVAL, "args.%s: must be from %g to %g", arg->name, arg->min,
+                         arg->max);
+    return 0;
+}
+
+static int check_texts(const struct verb_arg *arg, const cJSON *value, struct error *err)
+{
+    if (!json_is_array(value))
+        return error_set(err, -EINVAL, "args.%s: must be a list of texts", arg->name);
+    for (const cJSON *item = json_first(value); item; item = json_next(item))
+        if (check_text(arg, item, err) < 0)
+            return -EINVAL;
+    return 0;
+}
+
+static int check_arg(const struct verb_arg *arg, const cJSON *value, struct error *err)
+{
+    switch (arg->type) {
+    case ARG_STRING:
+    case ARG_ID:
+        return check_text(arg, value, err);
+    case ARG_INT:
+    case ARG_NUMBER:
+        return check_number(arg, value, err);
+    case ARG_STRINGS:
+        return check_texts(arg, value, err);
+    case ARG_BOOL:
+        if (!json_is_bool(value))
+            return error_set(err, -EINVAL, "args.%s: must be true or false", arg->name);
+        return 0;
+    case ARG_OBJECT:
+        if (!json_is_object(value))
+            return error_set(err, -EINVAL, "args.%s: must be an object", arg->name);
+        return 0;
+    case ARG_SCALAR:
+        if (!json_is_string(value) && !json_is_number(value) && !json_is_bool(value))
+            return error_set(err, -EINVAL, "args.%s: must be a text, a number, true or false",
+                             arg->name);
+        return 0;
+    }
+    return -EINVAL;
+}
+
+static const struct verb_arg *find_arg(const struct verb *verb, const char *name)
+{
+    for (const struct verb_arg *arg = verb->args; arg && arg->name; arg++)
+        if (str_equal(arg->name, name))
+            return arg;
+    return NULL;
+}
+
+int verb_check_args(const struct verb *verb, const cJSON *args, struct error *err)
+{
+    for (const cJSON *member = json_first(args); member; member = json_next(member)) {
+        const struct verb_arg *arg = find_arg(verb, json_key(member));
+
+        if (!arg)
+            return error_set(err, -EINVAL, "args.%s: '%s' takes no such argument", json_key(member),
+                             verb->name);
+        if (check_arg(arg, member, err) < 0)
+            return -EINVAL;
+    }
+    for (const struct verb_arg *arg = verb->args; arg && arg->name; arg++)
+        if (arg->required && !json_get(args, arg->name))
+            return error_set(err, -EINVAL, "args.%s: is missing", arg->name);
+    return 0;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* verbs: the one table of commands. A row is the MQTT topic cmd/<verb>, the lapsectl command, its
- * help and its documentation; agent/commands.c has the handler of each. */
+/* verbs: the one table of what the agent can be asked. A row is the MQTT topic cmd/<name>, the
+ * JSON-RPC method, the lapsectl command, their arguments, help and documentation;
+ * agent/handlers/table.c has what it does. */
 #ifndef AGENT_VERBS_H
 #define AGENT_VERBS_H
 
+#include "agent/base/json.h"
 #include "mqtt/topic.h"
 
 enum verb_id {
@@ -16,6 +18,7 @@ enum verb_id {
     VERB_UNIT_RESTART,
     VERB_UNIT_SNAPSHOT,
     VERB_UNIT_PREVIEW,
+    VERB_UNIT_SET,
     VERB_CAMERA_SNAPSHOT,
     VERB_AGENT_PING,
     VERB_AGENT_SHUTDOWN,
@@ -26,17 +29,46 @@ enum verb_id {
 enum verb_flags {
     VERB_DURABLE_ID = 1 << 0, /* its command id is remembered on disk */
     VERB_LONG = 1 << 1, /* answered with a job id; its video comes as an event (lapsectl waits) */
+    VERB_NO_TOPIC = 1 << 2, /* no cmd/<name>: JSON-RPC (and set/<key>) only */
+    VERB_FLEET = 1 << 3,    /* may be asked of all agents or of a group at once */
+};
+
+enum arg_type {
+    ARG_STRING,
+    ARG_ID, /* str_is_id() */
+    ARG_INT,
+    ARG_NUMBER,
+    ARG_BOOL,
+    ARG_SCALAR, /* text, number or truth value */
+    ARG_STRINGS,
+    ARG_OBJECT,
+};
+
+struct verb_arg {
+    const char *name;
+    enum arg_type type;
+    bool required;
+    double min, max; /* of numbers; both 0 = any. Of texts: max is the longest, 0 = 1024 bytes */
+    const char *help;
 };
 
 struct verb {
-    enum topic_scope scope;
+    enum topic_scope scope; /* whose topic; in JSON-RPC the unit or camera is a parameter */
     const char *name;
+    const char *method; /* of JSON-RPC */
     unsigned flags;
-    const char *help; /* one line */
+    const struct verb_arg *args; /* ends with a NULL name; NULL = none */
+    const char *help;            /* one line */
 };
 extern const struct verb verbs[VERB_COUNT];
 
-/* VERB_COUNT: no such verb in this scope. */
+/* The command cmd/<name> of this scope. VERB_COUNT: there is none. */
 enum verb_id verb_find(enum topic_scope scope, const char *name);
+/* VERB_COUNT: no such method. */
+enum verb_id verb_find_method(const char *method);
+
+/* Whether args (an object, or NULL for none) are what the row allows: -EINVAL, err names the
+ * argument, as "args.<name>: …". */
+int verb_check_args(const struct verb *verb, const cJSON *args, struct error *err) MUST_CHECK;
 
 #endif

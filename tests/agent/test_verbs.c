@@ -44,14 +44,80 @@ static void every_promised_command_is_there(void **state)
         if (!(verbs[id].flags & VERB_DURABLE_ID) == promised[i].durable_id)
             fail_msg("%s: is its id remembered on disk?", promised[i].name);
     }
-    assert_int_equal(ARRAY_LEN(promised), VERB_COUNT);
 }
 
 static void every_verb_is_found_by_its_own_scope_and_name(void **state)
 {
     (void)state;
-    for (int id = 0; id < VERB_COUNT; id++)
-        assert_int_equal(verb_find(verbs[id].scope, verbs[id].name), id);
+    for (int id = 0; id < VERB_COUNT; id++) {
+        bool topic = !(verbs[id].flags & VERB_NO_TOPIC);
+
+        assert_int_equal(verb_find(verbs[id].scope, verbs[id].name), topic ? id : VERB_COUNT);
+        assert_int_equal(verb_find_method(verbs[id].method), id);
+    }
+}
+
+/* --- arguments --- */
+
+static const struct verb_arg some_args[] = {
+    {.name = "text", .type = ARG_STRING, .max = 4, .help = "t"},
+    {.name = "id", .type = ARG_ID, .help = "i"},
+    {.name = "count", .type = ARG_INT, .min = 1, .max = 5, .required = true, .help = "c"},
+    {.name = "size", .type = ARG_NUMBER, .help = "s"},
+    {.name = "on", .type = ARG_BOOL, .help = "o"},
+    {.name = "value", .type = ARG_SCALAR, .help = "v"},
+    {.name = "list", .type = ARG_STRINGS, .help = "l"},
+    {.name = "more", .type = ARG_OBJECT, .help = "m"},
+    {.name = NULL},
+};
+static const struct verb some_verb = {.name = "verb", .args = some_args};
+
+static void arguments_of_the_row_are_taken(void **state)
+{
+    static const char text[] =
+        "{\"text\":\"four\",\"id\":\"mk4\",\"count\":5,\"size\":-1.5,\"on\":true,"
+        "\"value\":\"x\",\"list\":[\"a\",\"b\"],\"more\":{}}";
+    cJSON *args;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(json_parse(text, strlen(text), &(struct json_limits){1000, 8}, &args, &err),
+                     0);
+    assert_int_equal(verb_check_args(&some_verb, args, &err), 0);
+    json_free(args);
+}
+
+static void other_arguments_are_refused_by_name(void **state)
+{
+    static const char *const cases[][2] = {
+        {"{}", "args.count: is missing"},
+        {"{\"count\":1,\"cuont\":1}", "args.cuont: 'verb' takes no such argument"},
+        {"{\"count\":0}", "args.count: must be from 1 to 5"},
+        {"{\"count\":1.5}", "args.count: must be a whole number"},
+        {"{\"count\":\"1\"}", "args.count: must be a number"},
+        {"{\"count\":1,\"text\":\"fifth\"}", "args.text: is longer than 4 bytes"},
+        {"{\"count\":1,\"text\":1}", "args.text: must be a text"},
+        {"{\"count\":1,\"id\":\"../x\"}",
+         "args.id: must be a name of lower-case letters, digits, '_' and '-'"},
+        {"{\"count\":1,\"on\":1}", "args.on: must be true or false"},
+        {"{\"count\":1,\"value\":null}", "args.value: must be a text, a number, true or false"},
+        {"{\"count\":1,\"list\":\"a\"}", "args.list: must be a list of texts"},
+        {"{\"count\":1,\"list\":[1]}", "args.list: must be a text"},
+        {"{\"count\":1,\"more\":[]}", "args.more: must be an object"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *text = cases[i][0];
+        cJSON *args;
+        struct error err;
+
+        assert_int_equal(
+            json_parse(text, strlen(text), &(struct json_limits){1000, 8}, &args, &err), 0);
+        assert_true(verb_check_args(&some_verb, args, &err) < 0);
+        assert_string_equal(err.text, cases[i][1]);
+        json_free(args);
+    }
 }
 
 static void a_verb_of_another_scope_is_not_found(void **state)
@@ -77,6 +143,9 @@ static void every_name_survives_the_way_through_its_topic(void **state)
 {
     (void)state;
     for (int id = 0; id < VERB_COUNT; id++) {
+        if (verbs[id].flags & VERB_NO_TOPIC)
+            continue;
+
         const char *target = verbs[id].scope == TOPIC_SCOPE_AGENT ? "" : "mk4";
         char *topic = topic_build_cmd("timelapse", "pi01", verbs[id].scope, *target ? target : NULL,
                                       verbs[id].name);
@@ -109,6 +178,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_promised_command_is_there),
         cmocka_unit_test(every_verb_is_found_by_its_own_scope_and_name),
+        cmocka_unit_test(arguments_of_the_row_are_taken),
+        cmocka_unit_test(other_arguments_are_refused_by_name),
         cmocka_unit_test(a_verb_of_another_scope_is_not_found),
         cmocka_unit_test(what_is_no_verb_is_not_found),
         cmocka_unit_test(every_name_survives_the_way_through_its_topic),

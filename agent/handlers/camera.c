@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/handlers/handlers.h"
+
+#include "agent/base/clock.h"
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+#include "agent/report.h"
+
+#include <stdlib.h>
+
+struct look {
+    struct call *call;
+    struct shot *shot;
+    int64_t asked_at_mono_us;
+};
+
+static struct camera *find_camera(const struct handler_rooms *rooms, const char *id)
+{
+    for (size_t i = 0; i < rooms->camera_count; i++)
+        if (str_equal(camera_id(rooms->cameras[i]), id))
+            return rooms->cameras[i];
+    return NULL;
+}
+
+static void on_picture(struct picture *picture, const struct error *err, void *user)
+{
+    struct look *look = user;
+    struct call *call = look->call;
+    const struct handler_rooms *rooms = call->rooms;
+    int64_t asked_at_mono_us = look->asked_at_mono_us;
+
+    call->cancel = NULL;
+    free(look);
+    if (!picture) {
+        call_answer(call, ACK_CAMERA_FAILED, err->text, NULL);
+        return;
+    }
+    rooms->on_camera_picture(call->target, picture, rooms->user);
+    call_succeed(call, report_picture(call->target, picture, asked_at_mono_us));
+}
+
+static void cancel_look(struct call *call)
+{
+    struct look *look = call->work;
+
+    camera_cancel(look->shot);
+    free(look);
+}
+
+void handle_camera_snapshot(struct call *call)
+{
+    struct camera *camera = find_camera(call->rooms, call->target);
+    struct look *look;
+
+    if (!camera) {
+        call_answer(call, ACK_UNKNOWN_TARGET,
+                    "there is no camera of this name; the info topic lists them", NULL);
+        return;
+    }
+    look = xcalloc(1, sizeof(*look));
+    look->call = call;
+    look->asked_at_mono_us = clock_mono_us();
+    call->work = look;
+    call->cancel = cancel_look;
+    look->shot = camera_shoot(camera, look->asked_at_mono_us, 0, on_picture, look);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* handlers: what each verb does, whoever asked: a command topic, JSON-RPC or a fleet topic. One
+ * row of table.c for each; a file for each room. Loop thread only. */
+#ifndef AGENT_HANDLERS_H
+#define AGENT_HANDLERS_H
+
+#include "agent/units.h"
+#include "agent/verbs.h"
+
+struct handler_rooms { /* what commands act upon; borrowed, for the life of the agent */
+    struct units *units;
+    struct camera **cameras;
+    size_t camera_count;
+
+    void (*on_shutdown)(void *user);
+    size_t (*on_purge)(void *user); /* how many topics were cleared */
+    void (*on_camera_picture)(const char *camera, struct picture *picture, void *user);
+    void *user;
+};
+
+/* One request, already checked against its row. Its owner keeps it until it is answered. */
+struct call {
+    const struct handler_rooms *rooms;
+    enum verb_id verb;
+    const char *target; /* unit or camera; "" for the agent */
+    const cJSON *args;  /* an object or NULL; lives as long as the call */
+    /* Exactly once, perhaps from inside the handler; the call may be gone afterwards. result: an
+     * object or array, borrowed; NULL = {}. */
+    answer_fn answer;
+    void *user;
+    /* Set by a handler that answers later: withdraws the work, and no answer comes. */
+    void (*cancel)(struct call *call);
+    void *work; /* the handler's own */
+};
+
+typedef void (*handler_fn)(struct call *call);
+extern const handler_fn handlers[VERB_COUNT];
+
+/* Calls the handler of its verb. */
+void call_start(struct call *call);
+/* Its owner gives up; no answer comes any more. */
+void call_cancel(struct call *call);
+
+/* --- for handlers --- */
+void call_answer(struct call *call, enum ack_code code, const char *message, const cJSON *result);
+/* call_answer(ACK_OK, NULL, result) that takes the result over. */
+void call_succeed(struct call *call, cJSON *result);
+
+void handle_agent_ping(struct call *call);
+void handle_agent_shutdown(struct call *call);
+void handle_agent_purge_retained(struct call *call);
+void handle_camera_snapshot(struct call *call);
+void handle_unit_event(struct call *call); /* every verb that is an event of the session */
+void handle_unit_set(struct call *call);
+
+#endif

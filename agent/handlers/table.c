@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/handlers/handlers.h"
+
+const handler_fn handlers[VERB_COUNT] = {
+    [VERB_UNIT_START] = handle_unit_event,
+    [VERB_UNIT_STANDBY] = handle_unit_event,
+    [VERB_UNIT_PAUSE] = handle_unit_event,
+    [VERB_UNIT_RESUME] = handle_unit_event,
+    [VERB_UNIT_FINISH] = handle_unit_event,
+    [VERB_UNIT_ABORT] = handle_unit_event,
+    [VERB_UNIT_RESTART] = handle_unit_event,
+    [VERB_UNIT_SNAPSHOT] = handle_unit_event,
+    [VERB_UNIT_PREVIEW] = handle_unit_event,
+    [VERB_UNIT_SET] = handle_unit_set,
+    [VERB_CAMERA_SNAPSHOT] = handle_camera_snapshot,
+    [VERB_AGENT_PING] = handle_agent_ping,
+    [VERB_AGENT_SHUTDOWN] = handle_agent_shutdown,
+    [VERB_AGENT_PURGE_RETAINED] = handle_agent_purge_retained,
+};
+
+void call_start(struct call *call)
+{
+    handlers[call->verb](call);
+}
+
+void call_cancel(struct call *call)
+{
+    if (call->cancel)
+        call->cancel(call);
+}
+
+void call_answer(struct call *call, enum ack_code code, const char *message, const cJSON *result)
+{
+    call->answer(code, message, result, call->user);
+}
+
+void call_succeed(struct call *call, cJSON *result)
+{
+    call_answer(call, ACK_OK, NULL, result);
+    json_free(result);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/handlers/handlers.h"
+
+#include "agent/base/mem.h"
+
+static const enum session_event events[VERB_COUNT] = {
+    [VERB_UNIT_START] = SESSION_CMD_START,     [VERB_UNIT_STANDBY] = SESSION_CMD_STANDBY,
+    [VERB_UNIT_PAUSE] = SESSION_CMD_PAUSE,     [VERB_UNIT_RESUME] = SESSION_CMD_RESUME,
+    [VERB_UNIT_FINISH] = SESSION_CMD_FINISH,   [VERB_UNIT_ABORT] = SESSION_CMD_ABORT,
+    [VERB_UNIT_RESTART] = SESSION_CMD_RESTART, [VERB_UNIT_SNAPSHOT] = SESSION_CMD_SNAPSHOT,
+    [VERB_UNIT_PREVIEW] = SESSION_CMD_PREVIEW,
+};
+
+/* NULL: it was answered. */
+static struct unit *find_unit(struct call *call)
+{
+    struct unit *unit = units_find(call->rooms->units, call->target);
+
+    if (!unit)
+        call_answer(call, ACK_UNKNOWN_TARGET,
+                    "there is no unit of this name; the info topic lists them", NULL);
+    return unit;
+}
+
+void handle_unit_event(struct call *call)
+{
+    struct unit *unit = find_unit(call);
+
+    if (unit)
+        unit_command(unit, events[call->verb], call->answer, call->user);
+}
+
+static char *setting_text(const cJSON *value)
+{
+    if (json_is_string(value))
+        return xstrdup(json_string(value));
+    return json_print(value);
+}
+
+void handle_unit_set(struct call *call)
+{
+    struct unit *unit = find_unit(call);
+    CLEANUP(free_p) char *text = NULL;
+    struct error err = {0};
+    enum ack_code code;
+
+    if (!unit)
+        return;
+    text = setting_text(json_get(call->args, "value"));
+    code = unit_set(unit, json_string(json_get(call->args, "key")), text, &err);
+    call_answer(call, code, code == ACK_OK ? NULL : err.text, NULL);
+}
