@@ -49,7 +49,7 @@ struct world {
     struct encode_queue *encoders;
     struct camera *cameras[2];
     struct printer *printer;
-    struct unit *units[UNIT_COUNT];
+    struct units *units;
     int answers;
     enum ack_code answer;
 };
@@ -138,6 +138,7 @@ static void open_units(struct world *world)
     static const struct unit_callbacks callbacks = {ignore_event, ignore_change, ignore_picture,
                                                     ignore_video};
 
+    world->units = units_new();
     for (int i = 0; i < UNIT_COUNT; i++) {
         struct unit_config config = {
             .services = {world->loop, world->journal, world->store, world->encoders},
@@ -146,7 +147,7 @@ static void open_units(struct world *world)
             .printer = i == BOUND ? world->printer : NULL,
             .cameras = world->cameras,
         };
-        world->units[i] = unit_new(&config, &callbacks, world);
+        units_add(world->units, unit_new(&config, &callbacks, world));
     }
 }
 
@@ -169,8 +170,7 @@ static int tear_down(void **state)
 {
     struct world *world = *state;
 
-    for (int i = 0; i < UNIT_COUNT; i++)
-        unit_free(world->units[i]);
+    units_free(world->units);
     printer_free(world->printer);
     for (size_t i = 0; i < ARRAY_LEN(world->cameras); i++)
         camera_free(world->cameras[i]);
@@ -203,7 +203,7 @@ static void command(struct world *world, int unit, enum session_event event)
     int64_t deadline_ms = clock_mono_ms() + DEADLINE_MS;
     int before = world->answers;
 
-    unit_command(world->units[unit], event, on_answer, world);
+    unit_command(units_at(world->units, unit), event, on_answer, world);
     while (world->answers == before && clock_mono_ms() < deadline_ms)
         loop_run_once(world->loop);
     assert_int_equal(world->answers, before + 1);
@@ -282,7 +282,7 @@ static const char session_keys[] =
 static void a_unit_in_standby_has_every_key(void **state)
 {
     struct world *world = *state;
-    CLEANUP(json_free_p) cJSON *json = status_unit(world->units[FIXED]);
+    CLEANUP(json_free_p) cJSON *json = status_unit(units_at(world->units, FIXED));
 
     has_keys(json, unit_keys);
     says_string(json, "unit", "fixed");
@@ -305,7 +305,7 @@ static void a_unit_that_waits_shows_a_printer_that_is_away(void **state)
     CLEANUP(json_free_p) cJSON *json = NULL;
 
     wait_until_printer_fails(world);
-    json = status_unit(world->units[BOUND]);
+    json = status_unit(units_at(world->units, BOUND));
     has_keys(json, unit_keys);
     says_string(json, "state", "waiting");
     says_bool(json, "settings.armed", true);
@@ -326,7 +326,7 @@ static void a_session_without_a_frame_has_every_key(void **state)
     CLEANUP(json_free_p) cJSON *json = NULL;
 
     command(world, FIXED, SESSION_CMD_START);
-    json = status_unit(world->units[FIXED]);
+    json = status_unit(units_at(world->units, FIXED));
     has_keys(json, unit_keys);
     has_keys(json, session_keys);
     says_string(json, "state", "capturing");
@@ -346,7 +346,7 @@ static void frames_are_counted_per_camera_and_together(void **state)
     command(world, FIXED, SESSION_CMD_START);
     command(world, FIXED, SESSION_CMD_SNAPSHOT);
     command(world, FIXED, SESSION_CMD_PAUSE);
-    json = status_unit(world->units[FIXED]);
+    json = status_unit(units_at(world->units, FIXED));
     has_keys(json, unit_keys);
     says_string(json, "state", "paused");
     says_int(json, "session.frames", 2);
@@ -364,7 +364,7 @@ static void frames_are_counted_per_camera_and_together(void **state)
 static void without_a_build_there_are_no_jobs(void **state)
 {
     struct world *world = *state;
-    CLEANUP(json_free_p) cJSON *json = status_jobs(world->units, UNIT_COUNT);
+    CLEANUP(json_free_p) cJSON *json = status_jobs(world->units);
 
     assert_true(json_is_array(json));
     assert_int_equal(json_size(json), 0);
@@ -379,8 +379,8 @@ static void a_video_being_built_is_a_job_and_a_build(void **state)
     command(world, FIXED, SESSION_CMD_START);
     command(world, FIXED, SESSION_CMD_SNAPSHOT);
     command(world, FIXED, SESSION_CMD_FINISH);
-    jobs = status_jobs(world->units, UNIT_COUNT);
-    unit = status_unit(world->units[FIXED]);
+    jobs = status_jobs(world->units);
+    unit = status_unit(units_at(world->units, FIXED));
     assert_int_equal(json_size(jobs), 1);
     has_keys(jobs, "[0].id [0].kind [0].unit [0].state [0].progress [0].eta_s [0].error");
     says_string(jobs, "[0].unit", "fixed");
