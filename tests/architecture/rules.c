@@ -30,11 +30,12 @@ const struct door_rule door_rules[] = {
     DOOR("libconfig.h", "agent/base/conf.c"),
     DOOR("cjson/", "agent/base/json.c"),
     ONE_DOOR("mosquitto.h", "mqtt/"),
-    DOOR("sqlite3.h", "agent/journal.c"),
+    DOOR("sqlite3.h", "agent/journal/database.c"),
     DOOR("turbojpeg.h", "capture/jpeg.c", "tests/"),
     DOOR("jpeglib.h", "capture/jpeg.c", "tests/"),
     DOOR("agent/base/conf_value.h", "agent/base/conf.c", "agent/base/conf_value.c"),
     DOOR("agent/printer/driver.h", "agent/printer/", "tests/agent/"),
+    DOOR("agent/journal/rooms.h", "agent/journal.c", "agent/journal/"),
     DOOR("capture/camera/driver.h", "capture/camera/", "tests/capture/"),
 };
 const size_t door_rule_count = ARRAY_LEN(door_rules);

@@ -160,7 +160,7 @@ static void a_library_is_included_by_its_door_only(void **state)
               "agent/unit.c:3: libconfig.h may be included only by agent/base/conf.c\n"
               "agent/unit.c:4: cjson/cJSON.h may be included only by agent/base/json.c\n"
               "agent/unit.c:5: mosquitto.h may be included only by mqtt/\n"
-              "agent/unit.c:6: sqlite3.h may be included only by agent/journal.c\n"
+              "agent/unit.c:6: sqlite3.h may be included only by agent/journal/database.c\n"
               "agent/unit.c:7: turbojpeg.h may be included only by capture/jpeg.c and others\n"
               "agent/unit.c:8: jpeglib.h may be included only by capture/jpeg.c and others\n"
               "agent/unit.c:9: uv.h may be included only by agent/base/loop.c and others\n");
@@ -170,7 +170,7 @@ static void the_doors_may_include_their_library(void **state)
 {
     put(state, "agent/base/http.c", LICENCE "#include <curl/curl.h>\n");
     put(state, "agent/base/process.c", LICENCE "#include <uv.h>\n");
-    put(state, "agent/journal.c", LICENCE "#include <sqlite3.h>\n");
+    put(state, "agent/journal/database.c", LICENCE "#include <sqlite3.h>\n");
     put(state, "mqtt/pump.c", LICENCE "#include <mosquitto.h>\n");
     put(state, "capture/jpeg.c", LICENCE "#include <turbojpeg.h>\n");
     put(state, "tests/sim/camera.c", LICENCE "#include <uv.h>\n#include <turbojpeg.h>\n");

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* schema: what the journal's tables look like and the statements that write them. Text only. */
+#ifndef AGENT_JOURNAL_SCHEMA_H
+#define AGENT_JOURNAL_SCHEMA_H
+
+enum { SCHEMA_VERSION = 1 };
+/* schema_steps[n] makes version n + 1 of version n. */
+extern const char *const schema_steps[SCHEMA_VERSION];
+
+enum statement {
+    PUT_SESSION,
+    DELETE_SESSION,
+    ADD_FRAME,
+    ADD_VIDEO,
+    OPEN_PAUSE,
+    CLOSE_PAUSE,
+    PUT_COMMAND,
+    TRIM_COMMANDS,
+    ADD_TOPIC,
+    DELETE_TOPIC,
+    STATEMENT_COUNT,
+};
+extern const char *const statement_sql[STATEMENT_COUNT];
+
+#endif
