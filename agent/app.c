@@ -9,6 +9,7 @@
 #include "agent/base/str.h"
 #include "agent/base/trim.h"
 #include "agent/commands.h"
+#include "agent/devices.h"
 #include "agent/images.h"
 #include "agent/publish.h"
 #include "agent/status.h"
@@ -38,9 +39,7 @@ struct app {
     struct mqtt_client *mqtt;
     struct publisher *publisher;
     struct images *images;
-    struct printer **printers;
-    enum printer_state *told_states; /* of each printer, as last published */
-    struct camera **cameras;
+    struct devices *devices;
     struct units *units;
     struct handler_rooms rooms;
     struct commands *commands;
@@ -53,26 +52,9 @@ struct app {
     int64_t problem_since;
     bool cleared_stale;
     bool stopping;
-    size_t printers_stopping;
 };
 
 /* --- what is published --- */
-
-static struct printer *find_printer(const struct app *app, const char *id)
-{
-    for (size_t i = 0; id && i < app->config->printer_count; i++)
-        if (str_equal(app->config->printers[i].id, id))
-            return app->printers[i];
-    return NULL;
-}
-
-static struct camera *find_camera(const struct app *app, const char *id)
-{
-    for (size_t i = 0; i < app->config->camera_count; i++)
-        if (str_equal(app->config->cameras[i].id, id))
-            return app->cameras[i];
-    return NULL;
-}
 
 static struct status_agent look_at_agent(const struct app *app, struct mqtt_link *link)
 {
@@ -108,9 +90,9 @@ static cJSON *build_document(enum topic_kind kind, const char *id, void *user)
     case TOPIC_UNIT_STATUS:
         return status_unit(units_find(app->units, id));
     case TOPIC_PRINTER_STATUS:
-        return status_printer(find_printer(app, id));
+        return status_printer(devices_find_printer(app->devices, id));
     case TOPIC_CAMERA_STATUS:
-        return status_camera(find_camera(app, id));
+        return status_camera(devices_find_camera(app->devices, id));
     case TOPIC_JOBS:
         return status_jobs(app->units);
     case TOPIC_INFO:
@@ -126,21 +108,12 @@ static cJSON *build_document(enum topic_kind kind, const char *id, void *user)
 
 /* --- printers --- */
 
-static size_t printer_index(const struct app *app, const struct printer *printer)
-{
-    size_t index = 0;
-
-    while (app->printers[index] != printer)
-        index++;
-    return index;
-}
-
 /* A change of state is told at once; a job's progress each second, an idle printer's temperatures
  * now and then. */
 static void publish_printer(struct app *app, struct printer *printer)
 {
     enum printer_state state = printer_get_view(printer)->state;
-    enum printer_state *told = &app->told_states[printer_index(app, printer)];
+    bool news = devices_note_state(app->devices, printer);
     bool idle = state == PRINTER_IDLE || state == PRINTER_FINISHED || state == PRINTER_OFFLINE;
 
     publish_text(app->publisher, TOPIC_PRINTER_AVAILABILITY, printer_id(printer),
@@ -148,10 +121,9 @@ static void publish_printer(struct app *app, struct printer *printer)
     publish_text(app->publisher, TOPIC_PRINTER_STATE, printer_id(printer),
                  printer_state_name(state));
     publish_touch(app->publisher, TOPIC_PRINTER_STATUS, printer_id(printer),
-                  state != *told ? 0
-                  : idle         ? IDLE_GAP_MS
-                                 : ACTIVE_GAP_MS);
-    *told = state;
+                  news   ? 0
+                  : idle ? IDLE_GAP_MS
+                         : ACTIVE_GAP_MS);
 }
 
 static void on_attention(struct app *app, struct printer *printer, const char *text)
@@ -211,24 +183,6 @@ static struct printer_ledger ledger_of(struct journal *journal)
     return (struct printer_ledger){.open = ledger_open, .close = ledger_close, .user = journal};
 }
 
-static void make_printers(struct app *app)
-{
-    app->ledger = ledger_of(app->journal);
-    app->printers = xcalloc(app->config->printer_count, sizeof(struct printer *));
-    app->told_states = xcalloc(app->config->printer_count, sizeof(*app->told_states));
-    for (size_t i = 0; i < app->config->printer_count; i++) {
-        const struct printer_settings *settings = &app->config->printers[i];
-        struct pause_record pause;
-        struct error err = {0};
-        int rc = journal_get_pause(app->journal, settings->id, &pause, &err);
-
-        if (rc == 0)
-            log_warn("printer.pause_found", "printer=%s job=\"%s\"", settings->id, pause.job_file);
-        app->printers[i] = printer_new(app->loop, app->http, settings, &app->ledger,
-                                       rc == 0 ? &pause : NULL, on_printer_event, app);
-    }
-}
-
 /* --- cameras --- */
 
 static void on_camera_status(struct camera *camera, void *user)
@@ -238,12 +192,43 @@ static void on_camera_status(struct camera *camera, void *user)
     publish_touch(app->publisher, TOPIC_CAMERA_STATUS, camera_id(camera), ACTIVE_GAP_MS);
 }
 
-static void make_cameras(struct app *app)
+static void on_printer_gone(const char *id, void *user)
 {
-    app->cameras = xcalloc(app->config->camera_count, sizeof(struct camera *));
-    for (size_t i = 0; i < app->config->camera_count; i++)
-        app->cameras[i] =
-            camera_new(app->loop, app->http, &app->config->cameras[i], on_camera_status, app);
+    struct app *app = user;
+
+    publish_withdraw(app->publisher, TOPIC_PRINTER_AVAILABILITY, id);
+    publish_withdraw(app->publisher, TOPIC_PRINTER_STATE, id);
+    publish_withdraw(app->publisher, TOPIC_PRINTER_STATUS, id);
+    publish_touch(app->publisher, TOPIC_INFO, NULL, 0);
+}
+
+static void on_camera_gone(const char *id, void *user)
+{
+    struct app *app = user;
+
+    publish_withdraw(app->publisher, TOPIC_CAMERA_STATUS, id);
+    publish_withdraw(app->publisher, TOPIC_IMAGE, id);
+    publish_withdraw(app->publisher, TOPIC_IMAGE_META, id);
+    publish_touch(app->publisher, TOPIC_INFO, NULL, 0);
+}
+
+static void make_devices(struct app *app)
+{
+    struct devices_config config = {
+        .loop = app->loop,
+        .http = app->http,
+        .journal = app->journal,
+        .config = app->config,
+        .ledger = &app->ledger,
+        .on_printer = on_printer_event,
+        .on_camera = on_camera_status,
+        .on_printer_gone = on_printer_gone,
+        .on_camera_gone = on_camera_gone,
+        .user = app,
+    };
+
+    app->ledger = ledger_of(app->journal);
+    app->devices = devices_new(&config);
 }
 
 static void on_image(const struct unit_picture *picture, const char *unit, const uint8_t *jpeg,
@@ -254,6 +239,10 @@ static void on_image(const struct unit_picture *picture, const char *unit, const
     struct jpeg_info info = {0};
     struct error err;
 
+    if (!devices_find_camera(app->devices, picture->camera)) {
+        json_free(meta);
+        return; /* it is gone by now */
+    }
     if (jpeg_check(jpeg, len, &info, &err) < 0)
         info = (struct jpeg_info){0};
     json_add_string(meta, "unit", unit);
@@ -329,13 +318,13 @@ static struct unit *make_unit(struct app *app, struct unit_settings *settings)
                      .encoders = app->encoders},
         .config = app->config,
         .settings = settings,
-        .printer = find_printer(app, settings->printer),
+        .printer = devices_find_printer(app->devices, settings->printer),
         .cameras = cameras,
     };
     struct unit *unit;
 
     for (size_t i = 0; i < settings->cameras.count; i++)
-        cameras[i] = find_camera(app, settings->cameras.items[i]);
+        cameras[i] = devices_find_camera(app->devices, settings->cameras.items[i]);
     unit = unit_new(&config, &callbacks, app);
     free(cameras);
     return unit;
@@ -363,11 +352,11 @@ static bool keep_topic(enum topic_kind kind, const char *id, void *user)
     case TOPIC_PRINTER_AVAILABILITY:
     case TOPIC_PRINTER_STATE:
     case TOPIC_PRINTER_STATUS:
-        return find_printer(app, id) != NULL;
+        return devices_find_printer(app->devices, id) != NULL;
     case TOPIC_CAMERA_STATUS:
     case TOPIC_IMAGE:
     case TOPIC_IMAGE_META:
-        return find_camera(app, id) != NULL;
+        return devices_find_camera(app->devices, id) != NULL;
     case TOPIC_UNIT_AVAILABILITY:
     case TOPIC_UNIT_STATE:
     case TOPIC_UNIT_STATUS:
@@ -508,8 +497,7 @@ static void make_commands(struct app *app)
 
     app->rooms = (struct handler_rooms){
         .units = app->units,
-        .cameras = app->cameras,
-        .camera_count = app->config->camera_count,
+        .devices = app->devices,
         .on_shutdown = on_shutdown,
         .on_purge = on_purge,
         .on_camera_picture = on_camera_picture,
@@ -541,12 +529,13 @@ static void publish_everything(struct app *app)
     publish_touch(app->publisher, TOPIC_INFO, NULL, 0);
     publish_touch(app->publisher, TOPIC_STATUS, NULL, 0);
     publish_touch(app->publisher, TOPIC_JOBS, NULL, 0);
-    for (size_t i = 0; i < app->config->unit_count; i++)
-        publish_touch(app->publisher, TOPIC_UNIT_STATUS, app->config->units[i].id, 0);
-    for (size_t i = 0; i < app->config->camera_count; i++)
-        publish_touch(app->publisher, TOPIC_CAMERA_STATUS, app->config->cameras[i].id, 0);
-    for (size_t i = 0; i < app->config->printer_count; i++)
-        publish_printer(app, app->printers[i]);
+    for (size_t i = 0; i < units_count(app->units); i++)
+        publish_touch(app->publisher, TOPIC_UNIT_STATUS, unit_id(units_at(app->units, i)), 0);
+    for (size_t i = 0; i < devices_camera_count(app->devices); i++)
+        publish_touch(app->publisher, TOPIC_CAMERA_STATUS,
+                      camera_id(devices_camera(app->devices, i)), 0);
+    for (size_t i = 0; i < devices_printer_count(app->devices); i++)
+        publish_printer(app, devices_printer(app->devices, i));
     publish_flush(app->publisher);
 }
 
@@ -586,8 +575,7 @@ int app_new(struct config *config, struct app **ret_app, struct error *err)
     app->units = units_new();
     app->encoders = encode_queue_new(app->loop, &config->encode);
     make_mqtt(app);
-    make_printers(app);
-    make_cameras(app);
+    make_devices(app);
     make_units(app);
     make_commands(app);
     app->status_timer = timer_new(app->loop, on_status_timer, app);
@@ -605,12 +593,10 @@ static void on_mqtt_stopped(void *user)
     loop_stop(app->loop);
 }
 
-static void on_printer_stopped(void *user)
+static void on_printers_stopped(void *user)
 {
     struct app *app = user;
 
-    if (--app->printers_stopping > 0)
-        return;
     publish_flush(app->publisher);
     mqtt_client_stop(app->mqtt, on_mqtt_stopped, app);
 }
@@ -626,10 +612,7 @@ static void stop(struct app *app)
     publish_event(app->publisher, NULL, "stopping", NULL);
     units_clear(app->units);
     commands_stop(app->commands);
-    app->printers_stopping = app->config->printer_count + 1;
-    for (size_t i = 0; i < app->config->printer_count; i++)
-        printer_stop(app->printers[i], STOP_RELEASE_MS, on_printer_stopped, app);
-    on_printer_stopped(app);
+    devices_stop(app->devices, STOP_RELEASE_MS, on_printers_stopped, app);
 }
 
 static void on_signal(int signum, void *user)
@@ -665,10 +648,7 @@ void app_free(struct app *app)
     timer_free(app->status_timer);
     timer_free(app->settle_timer);
     commands_free(app->commands);
-    for (size_t i = 0; app->cameras && i < app->config->camera_count; i++)
-        camera_free(app->cameras[i]);
-    for (size_t i = 0; app->printers && i < app->config->printer_count; i++)
-        printer_free(app->printers[i]);
+    devices_free(app->devices);
     images_free(app->images);
     publisher_free(app->publisher);
     mqtt_client_free(app->mqtt);
@@ -677,8 +657,5 @@ void app_free(struct app *app)
     frame_store_free(app->store);
     journal_close(app->journal);
     loop_free(app->loop);
-    free(app->cameras);
-    free(app->printers);
-    free(app->told_states);
     free(app);
 }

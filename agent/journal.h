@@ -102,6 +102,22 @@ typedef void (*journal_command_fn)(const char *id, uint64_t hash, const char *ac
 int journal_each_command(struct journal *journal, size_t max_count, int64_t max_age_ms,
                          journal_command_fn each, void *user, struct error *err) MUST_CHECK;
 
+/* --- units made at run time, and settings of one session --- */
+struct journal_unit {
+    const char *id;
+    const char *request; /* JSON of the arguments that made it */
+    bool ending;         /* it goes as soon as its session is over */
+    int64_t made_at;     /* wall ms */
+};
+/* Inserts or replaces by id. done may be NULL. */
+void journal_put_unit(struct journal *journal, const struct journal_unit *unit,
+                      journal_done_fn done, void *user);
+void journal_delete_unit(struct journal *journal, const char *id);
+typedef void (*journal_unit_fn)(const struct journal_unit *unit, void *user);
+/* The oldest first. */
+int journal_each_unit(struct journal *journal, journal_unit_fn each, void *user,
+                      struct error *err) MUST_CHECK;
+
 /* --- retained topics ever published --- */
 void journal_add_topic(struct journal *journal, const char *topic);
 void journal_delete_topic(struct journal *journal, const char *topic);

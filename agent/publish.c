@@ -164,6 +164,30 @@ static void schedule(struct publisher *publisher)
         timer_start(publisher->timer, MAX(earliest_ms - clock_mono_ms(), 0));
 }
 
+static void entry_free(struct entry *entry)
+{
+    list_remove(&entry->link);
+    free(entry->id);
+    free(entry->topic);
+    free(entry->last_body);
+    free(entry);
+}
+
+void publish_withdraw(struct publisher *publisher, enum topic_kind kind, const char *id)
+{
+    CLEANUP(free_p) char *topic = topic_of(publisher, kind, id);
+    struct topic_note *note = find_note(publisher, topic);
+    struct entry *entry;
+
+    LIST_FOR_EACH(&publisher->entries, entry, struct entry, link)
+    {
+        if (str_equal(entry->topic, topic))
+            entry_free(entry);
+    }
+    if (note)
+        clear_note(publisher, note);
+}
+
 static void send_due(struct publisher *publisher, int64_t until_ms)
 {
     struct entry *entry;
@@ -292,15 +316,6 @@ struct publisher *publisher_new(const struct publisher_config *config, publish_b
     if (journal_each_topic(config->journal, add_note, publisher, &err) < 0)
         return publisher; /* then nothing stale can be cleared: no harm to a print */
     return publisher;
-}
-
-static void entry_free(struct entry *entry)
-{
-    list_remove(&entry->link);
-    free(entry->id);
-    free(entry->topic);
-    free(entry->last_body);
-    free(entry);
 }
 
 void publisher_free(struct publisher *publisher)

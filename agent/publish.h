@@ -48,6 +48,8 @@ void publish_picture(struct publisher *publisher, const char *camera, const uint
 void publish_event(struct publisher *publisher, const char *id, const char *type,
                    const cJSON *data);
 
+/* Clears one topic: what it is about is gone, and is not asked for any more. */
+void publish_withdraw(struct publisher *publisher, enum topic_kind kind, const char *id);
 /* Clears retained topics for which keep() says no. */
 typedef bool (*publish_keep_fn)(enum topic_kind kind, const char *id, void *user);
 void publish_clear_stale(struct publisher *publisher, publish_keep_fn keep, void *user);

@@ -37,6 +37,17 @@ void units_add(struct units *units, struct unit *unit)
     units->items[units->count++] = unit;
 }
 
+void units_remove(struct units *units, struct unit *unit)
+{
+    size_t at = 0;
+
+    while (units->items[at] != unit)
+        at++;
+    for (units->count--; at < units->count; at++)
+        units->items[at] = units->items[at + 1];
+    unit_free(unit);
+}
+
 size_t units_count(const struct units *units)
 {
     return units->count;

@@ -12,6 +12,8 @@ struct units *units_new(void) MUST_CHECK;
 void units_free(struct units *units);
 /* Takes the unit over. */
 void units_add(struct units *units, struct unit *unit);
+/* Frees one and forgets it. */
+void units_remove(struct units *units, struct unit *unit);
 /* Frees all units and stays, empty. */
 void units_clear(struct units *units);
 

@@ -14,14 +14,6 @@ struct look {
     int64_t asked_at_mono_us;
 };
 
-static struct camera *find_camera(const struct handler_rooms *rooms, const char *id)
-{
-    for (size_t i = 0; i < rooms->camera_count; i++)
-        if (str_equal(camera_id(rooms->cameras[i]), id))
-            return rooms->cameras[i];
-    return NULL;
-}
-
 static void on_picture(struct picture *picture, const struct error *err, void *user)
 {
     struct look *look = user;
@@ -49,7 +41,7 @@ static void cancel_look(struct call *call)
 
 void handle_camera_snapshot(struct call *call)
 {
-    struct camera *camera = find_camera(call->rooms, call->target);
+    struct camera *camera = devices_find_camera(call->rooms->devices, call->target);
     struct look *look;
 
     if (!camera) {

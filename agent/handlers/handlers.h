@@ -4,13 +4,13 @@
 #ifndef AGENT_HANDLERS_H
 #define AGENT_HANDLERS_H
 
+#include "agent/devices.h"
 #include "agent/units.h"
 #include "agent/verbs.h"
 
 struct handler_rooms { /* what commands act upon; borrowed, for the life of the agent */
     struct units *units;
-    struct camera **cameras;
-    size_t camera_count;
+    struct devices *devices;
 
     void (*on_shutdown)(void *user);
     size_t (*on_purge)(void *user); /* how many topics were cleared */

@@ -35,6 +35,9 @@ const char *const schema_steps[SCHEMA_VERSION] = {
     "CREATE TRIGGER commands_bounded AFTER INSERT ON commands BEGIN"
     "  DELETE FROM commands WHERE n <= NEW.n - 4096; END;"
     "CREATE TABLE topics (topic TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE units ("
+    "  id TEXT NOT NULL PRIMARY KEY, request TEXT NOT NULL, ending INTEGER NOT NULL,"
+    "  made_at INTEGER NOT NULL) STRICT;",
 };
 
 /* Never REPLACE: it deletes the old row first, and a session's frames would go with it. */
@@ -74,4 +77,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
                        " (SELECT n FROM commands ORDER BY n DESC LIMIT 1 OFFSET ?)"),
     [ADD_TOPIC] = "INSERT INTO topics (topic) VALUES (?) ON CONFLICT DO NOTHING",
     [DELETE_TOPIC] = "DELETE FROM topics WHERE topic = ?",
+    [PUT_UNIT] = "INSERT INTO units (id, request, ending, made_at) VALUES (?, ?, ?, ?)"
+                 " ON CONFLICT (id) DO UPDATE SET request = excluded.request,"
+                 " ending = excluded.ending, made_at = excluded.made_at",
+    [DELETE_UNIT] = "DELETE FROM units WHERE id = ?",
 };

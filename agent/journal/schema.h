@@ -3,7 +3,7 @@
 #ifndef AGENT_JOURNAL_SCHEMA_H
 #define AGENT_JOURNAL_SCHEMA_H
 
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
 /* schema_steps[n] makes version n + 1 of version n. */
 extern const char *const schema_steps[SCHEMA_VERSION];
 
@@ -18,6 +18,8 @@ enum statement {
     TRIM_COMMANDS,
     ADD_TOPIC,
     DELETE_TOPIC,
+    PUT_UNIT,
+    DELETE_UNIT,
     STATEMENT_COUNT,
 };
 extern const char *const statement_sql[STATEMENT_COUNT];

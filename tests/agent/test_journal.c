@@ -451,6 +451,38 @@ static void test_old_commands_are_forgotten(void **state)
     assert_int_equal(texts.count, 0);
 }
 
+static void collect_unit(const struct journal_unit *unit, void *user)
+{
+    texts_add(user, xasprintf("%s %s %d %lld", unit->id, unit->request, unit->ending,
+                              (long long)unit->made_at));
+}
+
+static void test_units_come_back_oldest_first_until_they_are_deleted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct texts texts = {0};
+    struct error err = {0};
+
+    journal_put_unit(fixture->journal,
+                     &(struct journal_unit){.id = "b", .request = "{}", .made_at = 20}, NULL, NULL);
+    journal_put_unit(fixture->journal,
+                     &(struct journal_unit){.id = "a", .request = "{\"x\":1}", .made_at = 30}, NULL,
+                     NULL);
+    journal_put_unit(fixture->journal,
+                     &(struct journal_unit){.id = "c", .request = "{}", .made_at = 10}, NULL, NULL);
+    journal_put_unit(
+        fixture->journal,
+        &(struct journal_unit){.id = "b", .request = "{}", .ending = true, .made_at = 20}, NULL,
+        NULL);
+    journal_delete_unit(fixture->journal, "c");
+    fixture_reopen(fixture);
+    assert_int_equal(journal_each_unit(fixture->journal, collect_unit, &texts, &err), 0);
+    assert_int_equal(texts.count, 2);
+    assert_string_equal(texts.items[0], "b {} 1 20");
+    assert_string_equal(texts.items[1], "a {\"x\":1} 0 30");
+    texts_done(&texts);
+}
+
 static void collect_topic(const char *topic, void *user)
 {
     texts_add(user, xstrdup(topic));
@@ -1062,6 +1094,7 @@ int main(void)
         TEST(test_pause_stays_open_until_it_is_closed),
         TEST(test_answered_commands_come_back_oldest_first),
         TEST(test_old_commands_are_forgotten),
+        TEST(test_units_come_back_oldest_first_until_they_are_deleted),
         TEST(test_topics_are_a_set),
         TEST(test_done_comes_once_in_order_and_never_from_inside_the_call),
         TEST(test_bad_row_fails_alone_in_its_batch),
