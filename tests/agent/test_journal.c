@@ -7,6 +7,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
 #include "agent/base/str.h"
+#include "agent/journal/schema.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -859,7 +860,7 @@ static void test_journal_of_a_newer_lapsed_is_refused_and_untouched(void **state
     struct fixture *fixture = *state;
     CLEANUP(free_p) char *path = database_path(fixture);
     static const uint8_t newer[4] = {0, 0, 3, 0xe7};
-    static const uint8_t ours[4] = {0, 0, 0, 1};
+    static const uint8_t ours[4] = {0, 0, 0, SCHEMA_VERSION};
     struct error err = {0};
 
     fill_and_close(fixture);
