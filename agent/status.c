@@ -49,7 +49,7 @@ static void add_settings(cJSON *json, const struct unit *unit)
     const struct unit_settings *settings = unit_get_settings(unit);
     cJSON *object = json_add_object(json, "settings");
 
-    json_add_bool(object, "armed", unit_state(unit) != SESSION_STANDBY);
+    json_add_bool(object, "armed", unit_armed(unit));
     add_words(object, "trigger", settings->trigger, unit_triggers);
     json_add_int(object, "every_nth_layer", settings->every_nth_layer);
     json_add_number(object, "interval_s", settings->interval_s, 3);

@@ -185,7 +185,7 @@ void unit_refresh_facts(struct unit *unit)
     unit->facts.has_printer = unit->config.printer != NULL;
     unit->facts.waits_for_job = unit->config.printer && !settings->dontwait;
     unit->facts.continuous = settings->restart;
-    unit->facts.starts_standby = settings->standby;
+    unit->facts.starts_standby = settings->standby || unit->disarmed;
 }
 
 void unit_step(struct unit *unit, enum session_event event)
@@ -237,6 +237,8 @@ void unit_command(struct unit *unit, enum session_event command, answer_fn answe
         unit_preview(unit, answer, user);
         return;
     }
+    if (command == SESSION_CMD_START || command == SESSION_CMD_RESTART)
+        unit->disarmed = false;
     unit_step(unit, command);
     emit_command(unit, command);
     unit_answer_state(unit, answer, user);
@@ -250,7 +252,40 @@ static void reopen_triggers(struct unit *unit)
     triggers_set_active(unit->triggers, unit->state == SESSION_CAPTURING);
 }
 
-enum ack_code unit_set(struct unit *unit, const char *key, const char *text, struct error *err)
+/* "armed" is no setting of the file but what the unit does: a switch for people. Off loses nothing:
+ * a session that is open is finished, with its video. */
+static const struct conf_field armed_fields[] = {
+    {.key = "armed", .type = CONF_BOOL, .flags = CONF_RELOAD},
+};
+static const struct conf_table armed_table = {
+    .name = "units", .fields = armed_fields, .field_count = ARRAY_LEN(armed_fields)};
+
+static void arm(struct unit *unit, bool armed)
+{
+    bool open = unit->state == SESSION_CAPTURING || unit->state == SESSION_PAUSED;
+
+    unit->disarmed = !armed;
+    if (armed && unit->state == SESSION_STANDBY)
+        unit_step(unit, SESSION_CMD_START);
+    if (!armed && open)
+        unit_step(unit, SESSION_CMD_FINISH);
+    if (!armed && (unit->state == SESSION_WAITING || unit->state == SESSION_ERROR))
+        unit_step(unit, SESSION_CMD_STANDBY);
+    unit_changed(unit);
+}
+
+static enum ack_code set_armed(struct unit *unit, const char *text, struct error *err)
+{
+    bool armed = false;
+
+    if (conf_set_text(&armed_table, &armed, "armed", text, err) < 0)
+        return ACK_BAD_PARAMS;
+    arm(unit, armed);
+    return ACK_OK;
+}
+
+static enum ack_code set_setting(struct unit *unit, const char *key, const char *text,
+                                 struct error *err)
 {
     unsigned triggers_before = unit->config.settings->trigger;
     int rc = config_set_unit(unit->config.config, unit->config.settings, key, text, err);
@@ -265,6 +300,13 @@ enum ack_code unit_set(struct unit *unit, const char *key, const char *text, str
         session_settings_changed(unit->session);
     unit_changed(unit);
     return ACK_OK;
+}
+
+enum ack_code unit_set(struct unit *unit, const char *key, const char *text, struct error *err)
+{
+    if (str_equal(key, armed_fields[0].key))
+        return set_armed(unit, text, err);
+    return set_setting(unit, key, text, err);
 }
 
 /* --- birth and death --- */
@@ -370,6 +412,11 @@ const struct unit_settings *unit_get_settings(const struct unit *unit)
 enum session_state unit_state(const struct unit *unit)
 {
     return unit->state;
+}
+
+bool unit_armed(const struct unit *unit)
+{
+    return unit->state != SESSION_STANDBY && !unit->disarmed;
 }
 
 int64_t unit_state_since(const struct unit *unit)

@@ -45,7 +45,8 @@ void unit_free(struct unit *unit);
 
 /* The answer comes exactly once, perhaps from inside the call. SESSION_CMD_… only. */
 void unit_command(struct unit *unit, enum session_event command, answer_fn answer, void *user);
-/* One setting from bare text. */
+/* One setting from bare text; also "armed": OFF finishes an open session and then goes to standby,
+ * whatever the settings say. */
 enum ack_code unit_set(struct unit *unit, const char *key, const char *text,
                        struct error *err) MUST_CHECK;
 
@@ -63,6 +64,7 @@ struct unit_build {   /* the video that is being made */
 const char *unit_id(const struct unit *unit);
 const struct unit_settings *unit_get_settings(const struct unit *unit);
 enum session_state unit_state(const struct unit *unit);
+bool unit_armed(const struct unit *unit); /* it captures, or will */
 int64_t unit_state_since(const struct unit *unit);           /* wall ms */
 const struct session *unit_session(const struct unit *unit); /* NULL = none */
 const struct unit_build *unit_get_build(const struct unit *unit);

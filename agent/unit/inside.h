@@ -22,6 +22,7 @@ struct unit {
     enum session_state state;
     int64_t state_since;
     struct session_facts facts;
+    bool disarmed; /* after the session that is ending comes standby, whatever the settings say */
     struct session *session;
     bool unproven; /* the session was taken up after a restart; is its job still running? */
     struct trigger_cause last_cause;

@@ -337,6 +337,44 @@ static void a_session_without_a_frame_has_every_key(void **state)
     says_int(json, "session.encoded_frames", 0);
 }
 
+static void arm(struct world *world, const char *text, enum ack_code expected)
+{
+    struct error err = {0};
+
+    assert_int_equal(unit_set(units_at(world->units, FIXED), "armed", text, &err), expected);
+}
+
+static void a_switch_arms_a_unit_and_finishes_its_session(void **state)
+{
+    struct world *world = *state;
+    const struct unit *unit = units_at(world->units, FIXED);
+    CLEANUP(json_free_p) cJSON *json = NULL;
+
+    arm(world, "OFF", ACK_OK);
+    assert_int_equal(unit_state(unit), SESSION_STANDBY);
+    arm(world, "maybe", ACK_BAD_PARAMS);
+    arm(world, "ON", ACK_OK);
+    arm(world, "ON", ACK_OK);
+    assert_int_equal(unit_state(unit), SESSION_CAPTURING);
+    command(world, FIXED, SESSION_CMD_SNAPSHOT);
+    arm(world, "OFF", ACK_OK);
+    json = status_unit(unit);
+    says_string(json, "state", "building");
+    says_bool(json, "settings.armed", false);
+}
+
+static void a_unit_that_waits_can_be_switched_off(void **state)
+{
+    struct world *world = *state;
+    struct unit *unit = units_at(world->units, BOUND);
+    struct error err = {0};
+
+    assert_int_equal(unit_set(unit, "armed", "OFF", &err), ACK_OK);
+    assert_int_equal(unit_state(unit), SESSION_STANDBY);
+    assert_int_equal(unit_set(unit, "armed", "ON", &err), ACK_OK);
+    assert_int_equal(unit_state(unit), SESSION_WAITING);
+}
+
 static void frames_are_counted_per_camera_and_together(void **state)
 {
     struct world *world = *state;
@@ -572,6 +610,8 @@ int main(void)
         TEST(a_unit_in_standby_has_every_key),
         TEST(a_unit_that_waits_shows_a_printer_that_is_away),
         TEST(a_session_without_a_frame_has_every_key),
+        TEST(a_switch_arms_a_unit_and_finishes_its_session),
+        TEST(a_unit_that_waits_can_be_switched_off),
         TEST(frames_are_counted_per_camera_and_together),
         TEST(without_a_build_there_are_no_jobs),
         TEST(a_video_being_built_is_a_job_and_a_build),
