@@ -83,10 +83,16 @@ void mqtt_client_free(struct mqtt_client *client);
 void mqtt_subscribe(struct mqtt_client *client, const char *filter, bool with_retained);
 void mqtt_unsubscribe(struct mqtt_client *client, const char *filter);
 
-enum mqtt_content { MQTT_TEXT, MQTT_JSON, MQTT_JPEG };
+enum mqtt_content {
+    MQTT_TEXT,
+    MQTT_JSON,
+    MQTT_JPEG,
+    MQTT_CONFIG, /* JSON that the broker keeps for ever */
+};
 
 /* Retained: the last value wins, is sent when it differs from the last one sent, and again on each
- * new connection. QoS 0 for JPEG, else 1; message expiry 24 h for JSON and JPEG. Empty clears. */
+ * new connection; MQTT_CONFIG is sent once. QoS 0 for JPEG, else 1; message expiry 24 h for JSON
+ * and JPEG. Empty clears. */
 void mqtt_publish_retained(struct mqtt_client *client, const char *topic, enum mqtt_content content,
                            const void *payload, size_t len);
 /* Not retained, in order, kept while the broker is away (max_events; the oldest is dropped and

@@ -527,7 +527,7 @@ static int add_content(mosquitto_property **properties, const struct outbox_mess
     rc = mosquitto_property_add_string(properties, MQTT_PROP_CONTENT_TYPE,
                                        message->content == MQTT_JPEG ? "image/jpeg"
                                                                      : "application/json");
-    if (rc == MOSQ_ERR_SUCCESS && message->content == MQTT_JSON)
+    if (rc == MOSQ_ERR_SUCCESS && message->content != MQTT_JPEG)
         rc = mosquitto_property_add_byte(properties, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, 1);
     return rc;
 }

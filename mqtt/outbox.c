@@ -140,6 +140,17 @@ static struct item *add_retained(struct outbox *outbox, const char *topic)
     return item;
 }
 
+static bool keeps_for_ever(enum mqtt_content content)
+{
+    return content == MQTT_TEXT || content == MQTT_CONFIG;
+}
+
+/* Once the broker has it there is nothing left to do on a later link. */
+static bool is_sent_once(const struct outbox_message *message)
+{
+    return message->len == 0 || message->content == MQTT_CONFIG;
+}
+
 void outbox_set_retained(struct outbox *outbox, const char *topic, enum mqtt_content content,
                          const void *payload, size_t len)
 {
@@ -154,7 +165,7 @@ void outbox_set_retained(struct outbox *outbox, const char *topic, enum mqtt_con
     item->message.len = len;
     item->message.content = content;
     item->message.qos = content == MQTT_JPEG ? 0 : 1;
-    item->message.expiry_s = content == MQTT_TEXT || len == 0 ? 0 : OUTBOX_EXPIRY_S;
+    item->message.expiry_s = keeps_for_ever(content) || len == 0 ? 0 : OUTBOX_EXPIRY_S;
     if (item->is_last)
         list_remove(&item->waiting);
     if (!is_waiting(item))
@@ -317,7 +328,7 @@ void outbox_acked(struct outbox *outbox, int mid)
     item->in_flight--;
     if (!item->message.retained)
         forget_event(outbox, item);
-    else if (item->message.len == 0 && item->in_flight == 0 && !is_waiting(item))
+    else if (is_sent_once(&item->message) && item->in_flight == 0 && !is_waiting(item))
         item_free(item);
 }
 

@@ -298,6 +298,25 @@ static void values_that_expire_at_the_broker_are_refreshed(void **state)
     assert_true(outbox_idle(*state));
 }
 
+static void what_the_broker_keeps_for_ever_is_sent_once_and_not_on_the_next_link(void **state)
+{
+    outbox_link_up(*state, 0);
+    outbox_set_retained(*state, "config", MQTT_CONFIG, "{}", 2);
+    assert_int_equal(outbox_next(*state)->expiry_s, 0);
+    assert_true(outbox_next(*state)->retained);
+    expect(*state, "config", "{}", 1);
+    outbox_link_down(*state); /* not acknowledged: it may be lost */
+    outbox_link_up(*state, 0);
+    expect_acked(*state, "config", "{}", 2);
+    outbox_link_down(*state);
+    outbox_link_up(*state, 0);
+    assert_true(outbox_idle(*state));
+    outbox_set_retained(*state, "config", MQTT_CONFIG, "{}", 2);
+    expect_acked(*state, "config", "{}", 3);
+    outbox_set_retained(*state, "config", MQTT_TEXT, NULL, 0);
+    expect_acked(*state, "config", "", 4);
+}
+
 static void an_unknown_acknowledgement_is_harmless(void **state)
 {
     outbox_link_up(*state, 0);
@@ -331,6 +350,7 @@ int main(void)
         OUTBOX_TEST(a_large_image_is_alone_in_flight),
         OUTBOX_TEST(what_cannot_be_sent_does_not_block_the_rest),
         OUTBOX_TEST(values_that_expire_at_the_broker_are_refreshed),
+        OUTBOX_TEST(what_the_broker_keeps_for_ever_is_sent_once_and_not_on_the_next_link),
         OUTBOX_TEST(an_unknown_acknowledgement_is_harmless),
     };
 
