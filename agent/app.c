@@ -344,10 +344,15 @@ static void make_units(struct app *app)
 
 /* --- the broker --- */
 
-static bool keep_topic(enum topic_kind kind, const char *id, void *user)
+static bool keep_topic(const char *topic, void *user)
 {
-    struct app *app = user;
+    const struct app *app = user;
+    enum topic_kind kind;
+    char agent[64], id[64];
 
+    if (topic_parse_status(app->config->mqtt.prefix, topic, &kind, agent, id) < 0 ||
+        !str_equal(agent, app->config->agent.id))
+        return false;
     switch (kind) {
     case TOPIC_PRINTER_AVAILABILITY:
     case TOPIC_PRINTER_STATE:

@@ -80,33 +80,31 @@ static void clear_note(struct publisher *publisher, struct topic_note *note)
     free(note);
 }
 
-void publish_clear_stale(struct publisher *publisher, publish_keep_fn keep, void *user)
-{
-    struct topic_note *note;
-
-    LIST_FOR_EACH(&publisher->topics, note, struct topic_note, link)
-    {
-        enum topic_kind kind;
-        char agent[64], id[64];
-        bool known =
-            topic_parse_status(publisher->config.prefix, note->topic, &kind, agent, id) == 0;
-
-        if (!known || !str_equal(agent, publisher->config.agent) || !keep(kind, id, user))
-            clear_note(publisher, note);
-    }
-}
-
-size_t publish_purge(struct publisher *publisher)
+size_t publish_clear_stale(struct publisher *publisher, publish_keep_fn keep, void *user)
 {
     struct topic_note *note;
     size_t count = 0;
 
     LIST_FOR_EACH(&publisher->topics, note, struct topic_note, link)
     {
+        if (keep(note->topic, user))
+            continue;
         clear_note(publisher, note);
         count++;
     }
     return count;
+}
+
+static bool keep_none(const char *topic, void *user)
+{
+    (void)topic;
+    (void)user;
+    return false;
+}
+
+size_t publish_purge(struct publisher *publisher)
+{
+    return publish_clear_stale(publisher, keep_none, NULL);
 }
 
 /* --- documents --- */
@@ -260,6 +258,12 @@ void publish_document(struct publisher *publisher, enum topic_kind kind, const c
     CLEANUP(free_p) char *stamped = stamp(publisher, at, body);
 
     send_retained(publisher, topic, stamped);
+}
+
+void publish_config(struct publisher *publisher, const char *topic, const char *json)
+{
+    remember_topic(publisher, topic);
+    mqtt_publish_retained(publisher->config.mqtt, topic, MQTT_CONFIG, json, strlen(json));
 }
 
 void publish_picture(struct publisher *publisher, const char *camera, const uint8_t *jpeg,

@@ -50,9 +50,13 @@ void publish_event(struct publisher *publisher, const char *id, const char *type
 
 /* Clears one topic: what it is about is gone, and is not asked for any more. */
 void publish_withdraw(struct publisher *publisher, enum topic_kind kind, const char *id);
-/* Clears retained topics for which keep() says no. */
-typedef bool (*publish_keep_fn)(enum topic_kind kind, const char *id, void *user);
-void publish_clear_stale(struct publisher *publisher, publish_keep_fn keep, void *user);
+/* Retained and outside of the contract (discovery): sent once, kept by the broker for ever. */
+void publish_config(struct publisher *publisher, const char *topic, const char *json);
+
+/* Clears the retained topics, of this run or of an earlier one, for which keep() says no; returns
+ * how many. */
+typedef bool (*publish_keep_fn)(const char *topic, void *user);
+size_t publish_clear_stale(struct publisher *publisher, publish_keep_fn keep, void *user);
 /* Clears all of them; returns how many. */
 size_t publish_purge(struct publisher *publisher);
 
