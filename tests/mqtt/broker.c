@@ -137,6 +137,11 @@ void broker_start(struct broker *broker)
     }
 }
 
+void broker_signal(struct broker *broker, int signum)
+{
+    kill(broker->pid, signum);
+}
+
 void broker_kill(struct broker *broker)
 {
     if (broker->pid == 0)

@@ -18,6 +18,7 @@ void broker_write_file(struct broker *broker, const char *name, const char *text
 const char *broker_dir(const struct broker *broker);
 /* Starts it and waits until it accepts connections. */
 void broker_start(struct broker *broker);
+void broker_signal(struct broker *broker, int signum); /* while it runs */
 void broker_kill(struct broker *broker); /* SIGKILL; broker_start() again is fine */
 void broker_free(struct broker *broker);
 
