@@ -3,38 +3,35 @@
  * can do with the same topics. */
 #include "agent/ctl_commands.h"
 #include "agent/ctl_help.h"
-
-#include "agent/base/str.h"
+#include "agent/ctl_say.h"
 
 #include <signal.h>
 #include <stdio.h>
-
-static int help(char **words, int word_count)
-{
-    const char *command = word_count > 0 ? words[0] : NULL;
-
-    if (ctl_help(command, stdout))
-        return CTL_OK;
-    fprintf(stderr, "lapsectl: there is no command '%s'\nTry 'lapsectl help'.\n", command);
-    return CTL_USAGE;
-}
+#include <sys/stat.h>
+#include <unistd.h>
 
 static int run(const struct ctl_options *options)
 {
-    char **words = options->words;
-    int count = options->word_count;
+    if (options->own)
+        return options->own->run(options, options->words, options->word_count);
+    if (options->verb)
+        return ctl_verb(options, options->verb, options->words, options->word_count);
+    ctl_help_of(NULL, NULL, stderr);
+    return CTL_USAGE;
+}
 
-    if (count == 0) {
-        ctl_help(NULL, stderr);
-        return CTL_USAGE;
-    }
-    if (str_equal(words[0], "help"))
-        return help(words + 1, count - 1);
-    if (str_equal(words[0], "status"))
-        return ctl_status(options, words + 1, count - 1);
-    if (str_equal(words[0], "watch"))
-        return ctl_watch(options, words + 1, count - 1);
-    return ctl_command(options, words, count);
+/* What could not be written was not said: that is no success. */
+static int flush_output(const struct ctl_options *options, int exit_code)
+{
+    struct stat out;
+
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return exit_code;
+    if (exit_code != CTL_OK)
+        return exit_code;
+    if (fstat(STDOUT_FILENO, &out) == 0 && (S_ISFIFO(out.st_mode) || S_ISSOCK(out.st_mode)))
+        return CTL_BROKEN_PIPE;
+    return ctl_fail(options, CTL_REFUSED, "the output could not be written; is the disk full?");
 }
 
 int main(int argc, char **argv)
@@ -42,9 +39,10 @@ int main(int argc, char **argv)
     struct ctl_options options;
     int exit_code;
 
-    signal(SIGPIPE, SIG_IGN); /* of the broker's socket; ctl_watch.c looks after that of stdout */
+    signal(SIGPIPE, SIG_IGN); /* of the broker's socket and of stdout: exit code 141 */
     if (ctl_options_parse(argc, argv, &options, &exit_code))
         exit_code = run(&options);
+    exit_code = flush_output(&options, exit_code);
     ctl_options_done(&options);
     return exit_code;
 }

@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* lapsectl <verb>: sends one command and waits for its answer.
+/* lapsectl <verb>: asks one agent and waits for its answer.
  *
  * The command goes out only when its agent is known to be online, and with an expiry: what nobody
  * was there to answer shall not be done later, when the person has gone on. */
 #include "agent/ctl_commands.h"
-#include "agent/ctl_table.h"
-#include "agent/ctl_task.h"
-#include "agent/ctl_text.h"
-#include "agent/verbs.h"
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/ctl_args.h"
+#include "agent/ctl_many.h"
+#include "agent/ctl_print.h"
+#include "agent/ctl_request.h"
+#include "agent/ctl_say.h"
+#include "agent/ctl_task.h"
+#include "agent/ctl_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-enum { FINAL_TIMEOUT_MS = 60 * 1000, LONG_TIMEOUT_MS = 6 * 3600 * 1000 };
+enum {
+    FINAL_TIMEOUT_MS = 60 * 1000,
+    LONG_TIMEOUT_MS = 6 * 3600 * 1000,
+    PARAMS_MAX_BYTES = 16 * 1024,
+    PARAMS_MAX_DEPTH = 16,
+};
 
 enum stage {
     STAGE_RESOLVING, /* which agent and unit is meant? */
@@ -26,124 +33,56 @@ enum stage {
     STAGE_BUILDING, /* done as far as the agent goes; its video is being made */
 };
 
-struct request {
-    enum topic_scope scope;
-    const struct verb *verb; /* NULL: a setting */
-    const char *key, *value; /* of the setting */
-    const char *target;      /* unit or camera as given; NULL = not given */
-    char *label;             /* "mk4: snapshot" */
-    char *agent;             /* the id, once sent */
-    char *unit;              /* NULL when it is for none */
-    char id[24];
+struct command {
+    struct ctl_request request;
+    char *label; /* "mk4: snapshot" */
+    char *agent; /* the id, once sent */
+    char *unit;  /* NULL when it is for none */
     enum stage stage;
     int64_t videos_left;
     bool failed; /* a video */
 };
 
-/* --- the words --- */
-
-static int usage(const char *text)
-{
-    fprintf(stderr, "lapsectl: usage: %s\n", text);
-    return CTL_USAGE;
-}
-
-static int unknown(const char *what, const char *word)
-{
-    fprintf(stderr, "lapsectl: there is no %s '%s'\nTry 'lapsectl help'.\n", what, word);
-    return CTL_USAGE;
-}
-
-static int parse_set(struct request *request, char **words, int count)
-{
-    if (count != 3 && count != 4)
-        return usage("set [UNIT] KEY VALUE");
-    request->scope = TOPIC_SCOPE_UNIT;
-    request->target = count == 4 ? words[1] : NULL;
-    request->key = words[count - 2];
-    request->value = words[count - 1];
-    return CTL_OK;
-}
-
-static int parse_verb(struct request *request, enum topic_scope scope, char **words, int count)
-{
-    enum verb_id id = verb_find(scope, words[0]);
-
-    if (id == VERB_COUNT)
-        return unknown(scope == TOPIC_SCOPE_CAMERA ? "camera command" : "command", words[0]);
-    if (count > (scope == TOPIC_SCOPE_AGENT ? 1 : 2)) {
-        fprintf(stderr, "lapsectl: unexpected argument '%s'\nTry 'lapsectl help %s'.\n",
-                words[count - 1], words[0]);
-        return CTL_USAGE;
-    }
-    request->scope = scope;
-    request->verb = &verbs[id];
-    request->target = count > 1 ? words[1] : NULL;
-    return CTL_OK;
-}
-
-static int parse(struct request *request, char **words, int count)
-{
-    int rc;
-
-    if (str_equal(words[0], "set"))
-        rc = parse_set(request, words, count);
-    else if (str_equal(words[0], "camera"))
-        rc = count < 2 ? usage("camera snapshot [CAMERA]")
-                       : parse_verb(request, TOPIC_SCOPE_CAMERA, words + 1, count - 1);
-    else if (verb_find(TOPIC_SCOPE_UNIT, words[0]) != VERB_COUNT)
-        rc = parse_verb(request, TOPIC_SCOPE_UNIT, words, count);
-    else
-        rc = parse_verb(request, TOPIC_SCOPE_AGENT, words, count);
-    if (rc != CTL_OK)
-        return rc;
-    if (request->target && !str_is_id(request->target))
-        return unknown("unit or camera", request->target);
-    if (request->key && !str_is_id(request->key))
-        return unknown("setting", request->key);
-    return CTL_OK;
-}
-
 /* --- which agent, which unit --- */
-
-static struct ctl_agent *give_up(struct ctl *ctl, int exit_code)
-{
-    ctl_exit(ctl, exit_code);
-    return NULL;
-}
 
 static struct ctl_agent *agent_absent(struct ctl *ctl, const struct ctl_agent *agent)
 {
     const char *id = ctl->options->agent;
 
     if (agent && agent->announced)
-        fprintf(stderr,
-                "lapsectl: agent '%s' is offline; is lapsed running there? (systemctl status"
-                " lapsed)\n",
-                id);
+        ctl_exit(ctl, ctl_fail(ctl->options, CTL_NO_ANSWER,
+                               "agent '%s' is offline; is lapsed running there? (systemctl status"
+                               " lapsed)",
+                               id));
     else
-        fprintf(stderr, "lapsectl: no agent '%s' was ever seen on this broker below '%s'\n", id,
-                ctl->options->mqtt.prefix);
-    return give_up(ctl, CTL_NO_ANSWER);
+        ctl_exit(ctl, ctl_fail(ctl->options, CTL_NO_ANSWER,
+                               "no agent '%s' was ever seen on this broker below '%s'; 'lapsectl"
+                               " status' shows those that were",
+                               id, ctl->options->mqtt.prefix));
+    return NULL;
 }
 
 static struct ctl_agent *choose_only_agent(struct ctl *ctl)
 {
+    const struct ctl_options *options = ctl->options;
     struct ctl_agent *agent = NULL;
     size_t online = ctl_world_count_online(&ctl->world, &agent);
     CLEANUP(free_p) char *ids = ctl_world_agents(&ctl->world, online > 0);
 
     if (online == 1) {
-        fprintf(stderr, "lapsectl: agent %s\n", agent->id);
+        ctl_note(options, "agent %s", agent->id);
         return agent;
     }
-    if (online > 1) {
-        fprintf(stderr, "lapsectl: several agents are online: %s; choose one with --agent\n", ids);
-        return give_up(ctl, CTL_USAGE);
-    }
-    fprintf(stderr, "lapsectl: no agent is online on this broker below '%s'%s%s\n",
-            ctl->options->mqtt.prefix, ids[0] ? "; offline: " : "", ids);
-    return give_up(ctl, CTL_NO_ANSWER);
+    if (online > 1)
+        ctl_exit(ctl,
+                 ctl_fail(options, CTL_USAGE,
+                          "several agents are online: %s; choose one with --agent, or --all", ids));
+    else
+        ctl_exit(ctl, ctl_fail(options, CTL_NO_ANSWER,
+                               "no agent is online on this broker below '%s'%s%s; is lapsed"
+                               " running, and with this broker and prefix?",
+                               options->mqtt.prefix, ids[0] ? "; offline: " : "", ids));
+    return NULL;
 }
 
 /* NULL: not known yet, or given up. */
@@ -160,89 +99,61 @@ static struct ctl_agent *choose_agent(struct ctl *ctl)
     return options->agent ? agent_absent(ctl, agent) : choose_only_agent(ctl);
 }
 
-static void tell_choice(const cJSON *list, const char *what)
+static char *list_ids(const cJSON *list)
 {
-    fprintf(stderr, "lapsectl: this agent has several %ss; name one:", what);
+    char *text = xstrdup("");
+
     for (const cJSON *id = json_first(list); id; id = json_next(id)) {
         CLEANUP(free_p) char *clean = ctl_text_clean(json_string(id));
+        char *longer = xasprintf("%s %s", text, clean);
 
-        fprintf(stderr, " %s", clean);
+        free(text);
+        text = longer;
     }
-    fputc('\n', stderr);
+    return text;
 }
 
 /* NULL: not known yet, or given up. */
 static const char *choose_target(struct ctl *ctl, const struct ctl_agent *agent)
 {
-    const struct request *request = ctl->data;
-    const char *what = request->scope == TOPIC_SCOPE_CAMERA ? "camera" : "unit";
-    const cJSON *list =
-        json_get(agent->info, request->scope == TOPIC_SCOPE_CAMERA ? "cameras" : "units");
+    const struct command *command = ctl->data;
+    enum topic_scope scope = command->request.scope;
+    const char *what = scope == TOPIC_SCOPE_CAMERA ? "camera" : "unit";
+    const cJSON *list = json_get(agent->info, scope == TOPIC_SCOPE_CAMERA ? "cameras" : "units");
     const char *only = json_string(json_first(list));
+    CLEANUP(free_p) char *ids = NULL;
 
-    if (request->target || request->scope == TOPIC_SCOPE_AGENT)
-        return request->target ? request->target : "";
+    if (command->request.target || scope == TOPIC_SCOPE_AGENT)
+        return command->request.target ? command->request.target : "";
     if (!list && !ctl->settled)
         return NULL;
     if (json_size(list) == 1 && str_is_id(only))
         return only;
+    ids = list_ids(list);
     if (json_size(list) > 1)
-        tell_choice(list, what);
+        ctl_fail(ctl->options, CTL_USAGE, "this agent has several %ss; name one:%s", what, ids);
     else
-        fprintf(stderr, "lapsectl: agent '%s' has no %s\n", agent->id, what);
+        ctl_fail(ctl->options, CTL_USAGE, "agent '%s' has no %s", agent->id, what);
     ctl_exit(ctl, CTL_USAGE);
     return NULL;
 }
 
 /* --- sending --- */
 
-static void make_id(char *ret_id, size_t size)
-{
-    uint64_t number = 0;
-
-    if (getrandom(&number, sizeof(number), 0) < 0)
-        abort();
-    snprintf(ret_id, size, "ctl-%016llx", (unsigned long long)number);
-}
-
-static char *build_payload(const struct request *request)
-{
-    cJSON *json = json_object();
-    char *text;
-
-    json_add_string(json, "id", request->id);
-    if (request->key)
-        json_add_string(json, "value", request->value);
-    text = json_print(json);
-    json_free(json);
-    return text;
-}
-
-static char *build_topic(const struct ctl *ctl, const char *agent, const char *target)
-{
-    const struct request *request = ctl->data;
-    const char *prefix = ctl->options->mqtt.prefix;
-
-    if (request->key)
-        return topic_build_set(prefix, agent, target, request->key);
-    return topic_build_cmd(prefix, agent, request->scope, target[0] ? target : NULL,
-                           request->verb->name);
-}
-
 static void send_command(struct ctl *ctl, const char *agent, const char *target)
 {
-    struct request *request = ctl->data;
-    CLEANUP(free_p) char *topic = build_topic(ctl, agent, target);
-    CLEANUP(free_p) char *payload = NULL;
+    struct command *command = ctl->data;
+    struct ctl_request *request = &command->request;
+    CLEANUP(free_p)
+    char *topic = ctl_request_topic(request, ctl->options, agent, target, ctl->client_id);
+    CLEANUP(free_p) char *payload = ctl_request_payload(request, target);
     int64_t timeout_ms = ctl_timeout_ms(ctl->options);
 
-    make_id(request->id, sizeof(request->id));
-    payload = build_payload(request);
-    request->agent = xstrdup(agent);
-    request->unit = request->scope == TOPIC_SCOPE_UNIT ? xstrdup(target) : NULL;
-    request->label = xasprintf("%s: %s%s", target[0] ? target : agent, request->key ? "set " : "",
-                               request->key ? request->key : request->verb->name);
-    request->stage = STAGE_SENT;
+    command->agent = xstrdup(agent);
+    command->unit = request->scope == TOPIC_SCOPE_UNIT ? xstrdup(target) : NULL;
+    command->label = xasprintf("%s: %s%s", target[0] ? target : agent, request->key ? "set " : "",
+                               ctl_request_name(request));
+    command->stage = STAGE_SENT;
     ctl_set_deadline(ctl, timeout_ms);
     mqtt_publish_command(ctl->mqtt, topic, payload, NULL, (timeout_ms + 999) / 1000);
 }
@@ -258,128 +169,87 @@ static void try_send(struct ctl *ctl)
 
 /* --- the answer --- */
 
-static void print_member(const cJSON *member, bool first)
+static int64_t count_cameras(const struct ctl *ctl, const struct command *command)
 {
-    CLEANUP(free_p) char *printed = NULL;
-    CLEANUP(free_p) char *clean = NULL;
-    CLEANUP(free_p) char *key = ctl_text_clean(json_key(member));
-
-    printed = json_is_string(member) ? xstrdup(json_string(member)) : json_print(member);
-    clean = ctl_text_clean(printed);
-    printf("%s%s %s", first ? "  " : ", ", key, clean);
-}
-
-/* What the agent proves, with the agent's own names: "  camera front, frame 12, age_ms 120 …". */
-static void print_members(const cJSON *object)
-{
-    bool first = true;
-
-    for (const cJSON *member = json_first(object); member; member = json_next(member)) {
-        if (json_is_null(member) || json_is_array(member) || json_is_object(member))
-            continue;
-        print_member(member, first);
-        first = false;
-    }
-    if (!first)
-        fputc('\n', stdout);
-}
-
-static void print_result(const cJSON *result)
-{
-    const cJSON *frames = json_get(result, "frames");
-
-    print_members(result);
-    for (const cJSON *frame = json_first(frames); frame; frame = json_next(frame))
-        print_members(frame);
-}
-
-static void print_raw(const cJSON *json)
-{
-    CLEANUP(free_p) char *text = json_print(json);
-
-    puts(text);
-}
-
-static void print_refusal(const struct request *request, const cJSON *ack)
-{
-    CLEANUP(free_p) char *name = ctl_text(ack, "error");
-    CLEANUP(free_p) char *message = ctl_text(ack, "message");
-    CLEANUP(free_p) char *code = ctl_text_int(ack, "code");
-
-    fprintf(stderr, "lapsectl: %s %s: %s (%s): %s\n", request->label,
-            request->stage == STAGE_SENT ? "refused" : "failed", name, code, message);
-}
-
-static int64_t count_cameras(const struct ctl *ctl, const struct request *request)
-{
-    struct ctl_agent *agent = ctl_world_find(&ctl->world, request->agent);
+    struct ctl_agent *agent = ctl_world_find(&ctl->world, command->agent);
     struct ctl_thing *unit;
 
     LIST_FOR_EACH(&agent->things[CTL_UNITS], unit, struct ctl_thing, link)
-    if (str_equal(unit->id, request->unit))
+    if (str_equal(unit->id, command->unit))
         return MAX((int64_t)json_size(json_get(unit->status, "cameras")), 1);
     return 1;
 }
 
-static bool makes_video(const struct ctl *ctl, const struct request *request, const cJSON *ack)
+static bool makes_video(const struct ctl *ctl, const struct command *command, const cJSON *result)
 {
-    return !ctl->options->no_wait && request->verb && (request->verb->flags & VERB_LONG) &&
-           (json_get_string(ack, "result.job") ||
-            str_equal(json_get_string(ack, "result.state"), "building"));
+    return !ctl->options->no_wait && command->unit && ctl_request_is_long(&command->request) &&
+           (json_get_string(result, "job") ||
+            str_equal(json_get_string(result, "state"), "building"));
 }
 
-static void on_final(struct ctl *ctl, struct request *request, const cJSON *ack)
+static void print_done(const struct ctl *ctl, const struct command *command, const cJSON *result)
 {
-    bool ok = false;
+    if (ctl->options->quiet)
+        return;
+    if (command->request.method) {
+        ctl_print_document(result, ctl->options->colours);
+    } else {
+        printf("%s done\n", command->label);
+        ctl_print_result(result);
+    }
+    fflush(stdout);
+}
 
-    if (ctl->options->json)
-        print_raw(ack);
-    if (!json_get_bool(ack, "ok", &ok) || !ok) {
+static void on_final(struct ctl *ctl, struct command *command, const struct ctl_answer *answer)
+{
+    if (!answer->ok) {
         if (!ctl->options->json)
-            print_refusal(request, ack);
+            ctl_fail(ctl->options, CTL_REFUSED, "%s %s: %s (%lld): %s", command->label,
+                     command->stage == STAGE_SENT ? "refused" : "failed", answer->name,
+                     (long long)answer->code, answer->message);
         ctl_exit(ctl, CTL_REFUSED);
         return;
     }
-    if (!ctl->options->json) {
-        printf("%s done\n", request->label);
-        print_result(json_get(ack, "result"));
-        fflush(stdout);
-    }
-    request->stage = STAGE_BUILDING;
-    request->videos_left = makes_video(ctl, request, ack) ? count_cameras(ctl, request) : 0;
-    if (request->videos_left == 0)
+    if (!ctl->options->json)
+        print_done(ctl, command, answer->result);
+    command->stage = STAGE_BUILDING;
+    command->videos_left =
+        makes_video(ctl, command, answer->result) ? count_cameras(ctl, command) : 0;
+    if (command->videos_left == 0)
         ctl_exit(ctl, CTL_OK);
 }
 
-static void on_accepted(struct ctl *ctl, struct request *request, const cJSON *ack)
+static void on_accepted(struct ctl *ctl, struct command *command)
 {
-    bool is_long = request->verb && (request->verb->flags & VERB_LONG);
-    int64_t limit_ms = is_long ? LONG_TIMEOUT_MS : FINAL_TIMEOUT_MS;
+    int64_t limit_ms = ctl_request_is_long(&command->request) ? LONG_TIMEOUT_MS : FINAL_TIMEOUT_MS;
 
-    request->stage = STAGE_ACCEPTED;
-    if (ctl->options->json)
-        print_raw(ack);
-    else
-        printf("%s accepted\n", request->label);
+    command->stage = STAGE_ACCEPTED;
+    if (!ctl->options->json && !ctl->options->quiet)
+        printf("%s accepted\n", command->label);
     fflush(stdout);
     ctl_set_deadline(ctl, ctl->options->timeout_ms > 0 ? ctl->options->timeout_ms : limit_ms);
 }
 
-static void on_ack(struct ctl *ctl, struct request *request, const cJSON *ack)
+static void on_answer(struct ctl *ctl, struct command *command, const struct ctl_news *news)
 {
-    if (!str_equal(json_get_string(ack, "id"), request->id) || request->stage == STAGE_BUILDING)
+    struct ctl_answer answer;
+
+    if (command->stage == STAGE_BUILDING || !ctl_request_answer(&command->request, news, &answer))
         return;
-    if (str_equal(json_get_string(ack, "phase"), "final"))
-        on_final(ctl, request, ack);
+    if (ctl->options->json)
+        ctl_print_json(news->json);
+    if (answer.final)
+        on_final(ctl, command, &answer);
     else
-        on_accepted(ctl, request, ack);
+        on_accepted(ctl, command);
+    ctl_answer_done(&answer);
 }
 
 /* --- the video that it makes --- */
 
-static bool is_our_video(const struct request *request, const cJSON *event)
+static bool is_our_video(const struct command *command, const cJSON *event)
 {
-    const char *kind = str_equal(request->verb->name, "preview") ? "preview" : "final";
+    const char *kind = str_equal(command->request.verb->name, "preview") ? "preview" : "final";
     const char *type = json_get_string(event, "event_type");
 
     return str_equal(json_get_string(event, "kind"), kind) &&
@@ -387,86 +257,163 @@ static bool is_our_video(const struct request *request, const cJSON *event)
             str_equal(type, "video_failed") || str_equal(type, "video_none"));
 }
 
-static void on_video(struct ctl *ctl, struct request *request, const cJSON *event)
+static void on_video(struct ctl *ctl, struct command *command, const cJSON *event)
 {
     CLEANUP(free_p) char *type = ctl_text(event, "event_type");
 
     if (json_get(event, "error"))
-        request->failed = true;
+        command->failed = true;
     if (ctl->options->json) {
-        print_raw(event);
-    } else {
-        printf("%s: %s\n", request->unit, type);
-        print_members(event);
+        ctl_print_json(event);
+    } else if (!ctl->options->quiet) {
+        printf("%s: %s\n", command->unit, type);
+        ctl_print_members(event);
     }
     fflush(stdout);
-    if (--request->videos_left == 0)
-        ctl_exit(ctl, request->failed ? CTL_REFUSED : CTL_OK);
+    if (--command->videos_left == 0)
+        ctl_exit(ctl, command->failed ? CTL_REFUSED : CTL_OK);
 }
 
 /* --- the task --- */
 
 static void on_news(struct ctl *ctl, const struct ctl_news *news)
 {
-    struct request *request = ctl->data;
+    struct command *command = ctl->data;
 
-    if (request->stage == STAGE_RESOLVING) {
-        if (news->kind == TOPIC_AVAILABILITY || news->kind == TOPIC_INFO)
+    if (command->stage == STAGE_RESOLVING) {
+        if (!news->is_reply && (news->kind == TOPIC_AVAILABILITY || news->kind == TOPIC_INFO))
             try_send(ctl);
         return;
     }
-    if (!str_equal(news->agent->id, request->agent))
+    if (!str_equal(news->agent->id, command->agent))
         return;
-    if (news->kind == TOPIC_ACK)
-        on_ack(ctl, request, news->json);
-    else if (news->kind == TOPIC_UNIT_EVENT && request->stage == STAGE_BUILDING &&
-             str_equal(news->id, request->unit) && is_our_video(request, news->json))
-        on_video(ctl, request, news->json);
-    else if (news->kind == TOPIC_AVAILABILITY && news->agent->announced && !news->agent->online) {
-        fprintf(stderr, "lapsectl: agent '%s' went offline before its answer\n", request->agent);
-        ctl_exit(ctl, CTL_NO_ANSWER);
-    }
+    if (news->is_reply || news->kind == TOPIC_ACK)
+        on_answer(ctl, command, news);
+    else if (news->kind == TOPIC_UNIT_EVENT && command->stage == STAGE_BUILDING &&
+             str_equal(news->id, command->unit) && is_our_video(command, news->json))
+        on_video(ctl, command, news->json);
+    else if (news->kind == TOPIC_AVAILABILITY && news->agent->announced && !news->agent->online)
+        ctl_exit(ctl, ctl_fail(ctl->options, CTL_NO_ANSWER,
+                               "agent '%s' went offline before its answer", command->agent));
 }
 
 static void on_settled(struct ctl *ctl)
 {
-    const struct request *request = ctl->data;
+    const struct command *command = ctl->data;
 
-    if (request->stage == STAGE_RESOLVING)
+    if (command->stage == STAGE_RESOLVING)
         try_send(ctl);
 }
 
 static void on_deadline(struct ctl *ctl)
 {
-    const struct request *request = ctl->data;
+    const struct command *command = ctl->data;
 
-    if (request->stage == STAGE_SENT)
-        fprintf(stderr,
-                "lapsectl: %s: no answer, although agent '%s' is online; is it overloaded (lapsectl"
-                " status), or does the broker's ACL forbid this user to command it?\n",
-                request->label, request->agent);
+    if (command->stage == STAGE_SENT)
+        ctl_fail(ctl->options, CTL_NO_ANSWER,
+                 "%s: no answer, although agent '%s' is online; is it overloaded (lapsectl"
+                 " status), or does the broker's ACL forbid this user to command it?",
+                 command->label, command->agent);
     else
-        fprintf(stderr, "lapsectl: %s: accepted, but not done in time (--timeout)\n",
-                request->label);
+        ctl_fail(ctl->options, CTL_NO_ANSWER,
+                 "%s: accepted, but not done in time (--timeout); it goes on at the agent",
+                 command->label);
     ctl_exit(ctl, CTL_NO_ANSWER);
 }
 
-int ctl_command(const struct ctl_options *options, char **words, int word_count)
+static char *what_is_left(const struct ctl *ctl)
 {
-    static const char *const filters[] = {"availability", "info",          "ack",
-                                          "unit/+/event", "unit/+/status", NULL};
+    const struct command *command = ctl->data;
+
+    switch (command->stage) {
+    case STAGE_RESOLVING:
+        return xstrdup("nothing was sent yet");
+    case STAGE_SENT:
+        return xasprintf("%s was sent; whether it is done is not known (lapsectl status)",
+                         command->label);
+    case STAGE_ACCEPTED:
+    case STAGE_BUILDING:
+        break;
+    }
+    return xasprintf("%s was accepted and goes on at the agent (lapsectl watch)", command->label);
+}
+
+static int run_one(const struct ctl_options *options, struct command *command)
+{
+    static const char *const filters[] = {"availability",  "info",      "ack", "unit/+/event",
+                                          "unit/+/status", CTL_REPLIES, NULL};
     static const struct ctl_task task = {.filters = filters,
                                          .is_complete = ctl_world_introduced,
                                          .on_news = on_news,
                                          .on_settled = on_settled,
-                                         .on_deadline = on_deadline};
-    struct request request = {0};
-    int exit_code = parse(&request, words, word_count);
+                                         .on_deadline = on_deadline,
+                                         .what_is_left = what_is_left};
+    int exit_code = ctl_run(options, &task, command);
 
-    if (exit_code == CTL_OK)
-        exit_code = ctl_run(options, &task, &request);
-    free(request.label);
-    free(request.agent);
-    free(request.unit);
+    free(command->label);
+    free(command->agent);
+    free(command->unit);
     return exit_code;
+}
+
+static int run_request(const struct ctl_options *options, const struct ctl_request *request)
+{
+    struct command command = {.request = *request};
+
+    return ctl_options_many(options) ? ctl_many(options, &command.request)
+                                     : run_one(options, &command);
+}
+
+/* --- the commands --- */
+
+int ctl_verb(const struct ctl_options *options, const struct verb *verb, char **words,
+             int word_count)
+{
+    CLEANUP(free_p) char *name = ctl_verb_words(verb);
+    struct ctl_request request = {0};
+    const char *target = NULL;
+    struct error err;
+
+    if (ctl_args_take_words(verb, words, word_count, options->args, &target, &err) < 0)
+        return ctl_fail(options, CTL_USAGE, "%s: %s; see 'lapsectl help %s'", name, err.text, name);
+    ctl_request_of_verb(&request, verb, target, options->args);
+    return run_request(options, &request);
+}
+
+int ctl_set(const struct ctl_options *options, char **words, int word_count)
+{
+    struct ctl_request request = {.scope = TOPIC_SCOPE_UNIT};
+
+    if (word_count != 2 && word_count != 3)
+        return ctl_fail(options, CTL_USAGE, "usage: set [UNIT] KEY VALUE");
+    request.target = word_count == 3 ? words[0] : NULL;
+    request.key = words[word_count - 2];
+    request.value = words[word_count - 1];
+    if (request.target && !str_is_id(request.target))
+        return ctl_fail(options, CTL_USAGE, "there is no unit '%s'", request.target);
+    if (!str_is_id(request.key))
+        return ctl_fail(options, CTL_USAGE, "there is no setting '%s'; see lapsed.conf(5)",
+                        request.key);
+    return run_request(options, &request);
+}
+
+int ctl_call(const struct ctl_options *options, char **words, int word_count)
+{
+    static const struct json_limits limits = {PARAMS_MAX_BYTES, PARAMS_MAX_DEPTH};
+    struct ctl_request request = {.scope = TOPIC_SCOPE_AGENT};
+    CLEANUP(json_free_p) cJSON *params = NULL;
+    struct error err;
+
+    if (word_count < 1 || word_count > 2)
+        return ctl_fail(options, CTL_USAGE,
+                        "usage: call METHOD ['{\"name\":value}']; 'lapsectl call rpc.discover'"
+                        " lists the methods");
+    request.method = words[0];
+    if (word_count == 2 && json_parse(words[1], strlen(words[1]), &limits, &params, &err) < 0)
+        return ctl_fail(options, CTL_USAGE, "the params are no JSON: %s", err.text);
+    if (params && !json_is_object(params))
+        return ctl_fail(options, CTL_USAGE,
+                        "the params must be a JSON object, as {\"unit\":\"mk4\"}");
+    request.args = params;
+    return run_request(options, &request);
 }

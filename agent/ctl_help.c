@@ -1,69 +1,107 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/ctl_help.h"
 
+#include "agent/base/mem.h"
 #include "agent/base/str.h"
-#include "agent/verbs.h"
+#include "agent/ctl_args.h"
 
-static const struct {
-    const char *name, *usage, *help;
-} own_commands[] = {
-    {"status", "status", "one look at the agents, their units, printers and cameras"},
-    {"watch", "watch [UNIT]", "the same live, until Ctrl-C (or --timeout)"},
-    {"set", "set [UNIT] KEY VALUE", "change one setting of a unit: set mk4 fps 30"},
-    {"help", "help [COMMAND]", "this help, or that of one command"},
-};
+#include <stdlib.h>
+#include <string.h>
 
-static const char options_text[] =
-    "Options:\n"
-    "  -H, --host HOST          broker (default 127.0.0.1)\n"
-    "  -p, --port PORT          its port (default 1883)\n"
-    "  -u, --user USER          user name at the broker\n"
-    "  -P, --password-file FILE file whose first line is the password\n"
-    "  -c, --config FILE        take all of these from a configuration of lapsed (default\n"
-    "                           /etc/lapsed/lapsed.conf, when readable and no --host is given)\n"
-    "  -x, --prefix PREFIX      first level of the topics (default timelapse)\n"
-    "  -a, --agent AGENT        which agent (default: the one of this host, or the only one)\n"
-    "  -t, --timeout S          how long to wait for an answer (default 10)\n"
-    "      --no-wait            do not wait for the video that a command makes\n"
-    "  -j, --json               print the JSON of the agent, one document per line\n"
-    "      --version            print the version\n"
-    "  -h, --help               print this help\n"
-    "\n"
-    "UNIT and CAMERA may be left out when the agent has only one.\n"
-    "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 broker not reachable,\n"
-    "4 no answer from the agent.\n";
+enum { HELP_COLUMN = 27, LINE_COLUMNS = 80 };
 
-static const char *target_of(enum topic_scope scope)
+/* Words of text from here on, broken at the width of a terminal. */
+static void print_wrapped(const char *text, size_t indent, size_t at, FILE *out)
 {
-    static const char *const targets[] = {[TOPIC_SCOPE_AGENT] = "",
-                                          [TOPIC_SCOPE_UNIT] = " [UNIT]",
-                                          [TOPIC_SCOPE_CAMERA] = " [CAMERA]"};
+    while (*text) {
+        size_t len = strcspn(text, " ");
 
-    return targets[scope];
-}
-
-static void print_line(const char *prefix, const char *name, const char *target, const char *help,
-                       FILE *out)
-{
-    int width = fprintf(out, "  %s%s%s", prefix, name, target);
-
-    fprintf(out, "%*s%s\n", MAX(27 - width, 1), "", help);
-}
-
-static void print_verb(const struct verb *verb, FILE *out)
-{
-    const char *prefix = verb->scope == TOPIC_SCOPE_CAMERA ? "camera " : "";
-
-    print_line(prefix, verb->name, target_of(verb->scope), verb->help, out);
-}
-
-static void print_scope(const char *title, enum topic_scope scope, FILE *out)
-{
-    fprintf(out, "%s:\n", title);
-    for (int i = 0; i < VERB_COUNT; i++)
-        if (verbs[i].scope == scope)
-            print_verb(&verbs[i], out);
+        if (at > indent && at + 1 + len > LINE_COLUMNS) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            at = indent;
+        } else if (at > indent) {
+            fputc(' ', out);
+            at++;
+        }
+        fwrite(text, 1, len, out);
+        at += len;
+        text += len + strspn(text + len, " ");
+    }
     fputc('\n', out);
+}
+
+static void print_line(const char *name, const char *usage, const char *help, FILE *out)
+{
+    int width = fprintf(out, "  %s%s%s", name, usage[0] ? " " : "", usage);
+
+    if (width + 2 > HELP_COLUMN) {
+        fprintf(out, "\n%*s", HELP_COLUMN, "");
+        width = HELP_COLUMN;
+    } else {
+        width += fprintf(out, "%*s", HELP_COLUMN - width, "");
+    }
+    print_wrapped(help, HELP_COLUMN, (size_t)width, out);
+}
+
+/* --- everything --- */
+
+static void print_verb_line(const struct verb *verb, FILE *out)
+{
+    CLEANUP(free_p) char *words = ctl_verb_words(verb);
+    const struct verb_arg *target = ctl_target_arg(verb);
+    CLEANUP(free_p) char *usage = ctl_args_usage(verb);
+    bool has_options = strstr(usage, "[--") != NULL;
+
+    /* optional arguments stand in the command's own help */
+    usage[has_options ? (size_t)(strstr(usage, "[--") - usage) : strlen(usage)] = '\0';
+    if (target || usage[0] || !has_options)
+        print_line(words, usage, verb->help, out);
+    else
+        print_line(words, "[OPTION]...", verb->help, out);
+}
+
+static bool is_of(const struct verb *verb, enum topic_scope scope, bool with_topic)
+{
+    return verb->scope == scope && !(verb->flags & VERB_NO_TOPIC) == with_topic;
+}
+
+static void print_verbs(const char *title, enum topic_scope scope, bool with_topic, FILE *out)
+{
+    bool first = true;
+
+    for (int i = 0; i < VERB_COUNT; i++) {
+        if (!is_of(&verbs[i], scope, with_topic) || i == VERB_UNIT_SET)
+            continue;
+        if (first)
+            fprintf(out, "%s:\n", title);
+        first = false;
+        print_verb_line(&verbs[i], out);
+    }
+    if (!first)
+        fputc('\n', out);
+}
+
+static void print_options(FILE *out)
+{
+    fputs("Options:\n", out);
+    for (size_t i = 0; i < ctl_option_count; i++) {
+        const struct ctl_option_row *row = &ctl_option_rows[i];
+        CLEANUP(free_p)
+        char *name = xasprintf("-%c, --%s", row->letter, row->name);
+
+        print_line(name, row->value ? row->value : "", row->help, out);
+    }
+}
+
+static void print_exits(FILE *out)
+{
+    fputs("\nExit codes:\n", out);
+    for (size_t i = 0; i < ctl_exit_count; i++) {
+        CLEANUP(free_p) char *code = xasprintf("%3d", ctl_exits[i].code);
+
+        fprintf(out, "  %s  ", code);
+        print_wrapped(ctl_exits[i].help, 7, 7, out);
+    }
 }
 
 static void print_all(FILE *out)
@@ -71,43 +109,100 @@ static void print_all(FILE *out)
     fputs("Usage: lapsectl [OPTION]... COMMAND\n"
           "Look at and command the timelapse agents on an MQTT broker.\n\n",
           out);
-    for (size_t i = 0; i < ARRAY_LEN(own_commands); i++)
-        print_line("", own_commands[i].usage, "", own_commands[i].help, out);
+    for (size_t i = 0; i < ctl_own_command_count; i++)
+        if (!(ctl_own_commands[i].flags & CTL_HIDDEN))
+            print_line(ctl_own_commands[i].name, ctl_own_commands[i].usage,
+                       ctl_own_commands[i].help, out);
     fputc('\n', out);
-    print_scope("Commands for a unit", TOPIC_SCOPE_UNIT, out);
-    print_scope("Commands for a camera", TOPIC_SCOPE_CAMERA, out);
-    print_scope("Commands for an agent", TOPIC_SCOPE_AGENT, out);
-    fputs(options_text, out);
+    print_verbs("Commands for a unit", TOPIC_SCOPE_UNIT, true, out);
+    print_verbs("Commands for a camera", TOPIC_SCOPE_CAMERA, true, out);
+    print_verbs("Commands for an agent", TOPIC_SCOPE_AGENT, true, out);
+    print_verbs("More about a unit (JSON-RPC)", TOPIC_SCOPE_UNIT, false, out);
+    print_verbs("More about a camera (JSON-RPC)", TOPIC_SCOPE_CAMERA, false, out);
+    print_verbs("More about an agent (JSON-RPC)", TOPIC_SCOPE_AGENT, false, out);
+    print_options(out);
+    fputs("\nUNIT and CAMERA may be left out when the agent has only one. Arguments of a command\n"
+          "may be given as --name VALUE or name=VALUE, too: 'lapsectl help COMMAND' names them.\n",
+          out);
+    print_exits(out);
 }
 
-static void print_topic(const struct verb *verb, FILE *out)
+/* --- one command --- */
+
+static void print_args(const struct verb_arg *args, FILE *out)
+{
+    for (const struct verb_arg *arg = args; arg && arg->name; arg++) {
+        CLEANUP(free_p) char *name = xasprintf("--%s", arg->name);
+        CLEANUP(free_p)
+        char *help = arg->min != 0 || arg->max != 0
+                         ? xasprintf("%s (%g to %g)", arg->help, arg->min, arg->max)
+                         : xstrdup(arg->help);
+
+        print_line(name, ctl_args_value_name(arg),
+                   arg->type == ARG_INT || arg->type == ARG_NUMBER ? help : arg->help, out);
+    }
+}
+
+static void print_verb(const struct verb *verb, FILE *out)
 {
     static const char *const rooms[] = {[TOPIC_SCOPE_AGENT] = "",
                                         [TOPIC_SCOPE_UNIT] = "unit/<unit>/",
                                         [TOPIC_SCOPE_CAMERA] = "camera/<camera>/"};
+    CLEANUP(free_p) char *words = ctl_verb_words(verb);
+    CLEANUP(free_p) char *usage = ctl_args_usage(verb);
 
-    fprintf(out, "      MQTT: timelapse/v1/<agent>/%scmd/%s\n", rooms[verb->scope], verb->name);
+    fprintf(out, "Usage: lapsectl [OPTION]... %s %s\n", words, usage);
+    print_wrapped(verb->help, 2, 0, out);
+    print_args(verb->args, out);
+    if (!(verb->flags & VERB_NO_TOPIC))
+        fprintf(out, "MQTT: timelapse/v1/<agent>/%scmd/%s\n", rooms[verb->scope], verb->name);
+    fprintf(out, "JSON-RPC: %s\n", verb->method);
 }
 
-bool ctl_help(const char *command, FILE *out)
+static void print_own(const struct ctl_own_command *own, FILE *out)
+{
+    fprintf(out, "Usage: lapsectl [OPTION]... %s %s\n", own->name, own->usage);
+    print_wrapped(own->help, 2, 0, out);
+    if (own->details)
+        print_wrapped(own->details, 0, 0, out);
+    print_args(own->args, out);
+}
+
+void ctl_help_of(const struct ctl_own_command *own, const struct verb *verb, FILE *out)
+{
+    if (own)
+        print_own(own, out);
+    else if (verb)
+        print_verb(verb, out);
+    else
+        print_all(out);
+}
+
+/* "camera": everything for cameras. */
+static bool help_of_room(const char *room)
 {
     bool found = false;
 
-    if (!command) {
-        print_all(out);
-        return true;
+    for (int i = 0; i < VERB_COUNT; i++) {
+        const char *method = verbs[i].method;
+
+        if (!str_starts_with(method, room) || method[strlen(room)] != '.')
+            continue;
+        print_verb_line(&verbs[i], stdout);
+        found = true;
     }
-    for (size_t i = 0; i < ARRAY_LEN(own_commands); i++)
-        if (str_equal(own_commands[i].name, command)) {
-            print_line("", own_commands[i].usage, "", own_commands[i].help, out);
-            found = true;
-        }
-    for (int i = 0; i < VERB_COUNT; i++)
-        if (str_equal(verbs[i].name, command) ||
-            (str_equal(command, "camera") && verbs[i].scope == TOPIC_SCOPE_CAMERA)) {
-            print_verb(&verbs[i], out);
-            print_topic(&verbs[i], out);
-            found = true;
-        }
     return found;
+}
+
+int ctl_help_command(const struct ctl_options *options, char **words, int word_count)
+{
+    struct ctl_command command = {0};
+
+    if (word_count > 0 && ctl_command_find(words, word_count, &command) == 0) {
+        if (word_count == 1 && help_of_room(words[0]))
+            return CTL_OK;
+        return ctl_command_unknown(options, words, word_count);
+    }
+    ctl_help_of(command.own, command.verb, stdout);
+    return CTL_OK;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* ctl_help: what "lapsectl help" says; the commands come from the table of verbs. */
+/* ctl_help: what "lapsectl help" says, from the tables of commands, options and exit codes. */
 #ifndef AGENT_CTL_HELP_H
 #define AGENT_CTL_HELP_H
 
-#include "agent/base/common.h"
+#include "agent/ctl_commands.h"
 
 #include <stdio.h>
 
-/* command NULL: of everything. false: there is no such command. */
-bool ctl_help(const char *command, FILE *out);
+/* Of one command; both NULL: of everything. */
+void ctl_help_of(const struct ctl_own_command *own, const struct verb *verb, FILE *out);
+int ctl_help_command(const struct ctl_options *options, char **words, int word_count);
 
 #endif

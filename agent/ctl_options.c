@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* ctl_options: on the machine of an agent plain "lapsectl status" shall work, so the agent's own
  * configuration is read when it can be. Not so when --host names a broker: a password of this
- * machine is not for strangers. */
+ * machine is not for strangers.
+ *
+ * The options of all commands may stand anywhere; the arguments of the command's row, as --name
+ * VALUE, behind the command. */
 #include "agent/ctl_options.h"
 
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
 #include "agent/base/str.h"
+#include "agent/ctl_args.h"
+#include "agent/ctl_commands.h"
 #include "agent/ctl_help.h"
+#include "agent/ctl_say.h"
 #include "mqtt/topic.h"
 
 #include <getopt.h>
@@ -20,10 +26,39 @@
 
 enum { PASSWORD_MAX = 1024, TIMEOUT_MAX_S = 24 * 3600 };
 
-/* What the command line says, before it is laid over the file. */
+/* What the command line says, before it is laid over the file. A switch that is on points to its
+ * own name. */
 struct given {
-    const char *config, *host, *port, *user, *password_file, *prefix, *timeout, *agent;
+    const char *config, *host, *port, *user, *password_file, *prefix, *timeout, *agent, *group;
+    const char *all, *json, *no_wait, *quiet, *version, *help;
 };
+
+#define OPTION(letter, name, member, value, help)                                                  \
+    {                                                                                              \
+        letter, name, value, help, offsetof(struct given, member)                                  \
+    }
+
+const struct ctl_option_row ctl_option_rows[] = {
+    OPTION('H', "host", host, "HOST", "broker (default 127.0.0.1)"),
+    OPTION('p', "port", port, "PORT", "its port (default 1883)"),
+    OPTION('u', "user", user, "USER", "user name at the broker"),
+    OPTION('P', "password-file", password_file, "FILE", "file whose first line is the password"),
+    OPTION('c', "config", config, "FILE",
+           "take all of these from a configuration of lapsed (default " DEFAULT_CONFIG
+           ", when readable and no --host is given)"),
+    OPTION('x', "prefix", prefix, "PREFIX", "first level of the topics (default timelapse)"),
+    OPTION('a', "agent", agent, "AGENT",
+           "which agent (default: the one of this host, or the only one)"),
+    OPTION('g', "group", group, "GROUP", "every agent of a group, as one command"),
+    OPTION('A', "all", all, NULL, "every agent on the broker, as one command"),
+    OPTION('t', "timeout", timeout, "S", "how long to wait for an answer (default 10)"),
+    OPTION('n', "no-wait", no_wait, NULL, "do not wait for the video that a command makes"),
+    OPTION('j', "json", json, NULL, "print JSON, one document per line; errors, too"),
+    OPTION('q', "quiet", quiet, NULL, "print only results that were asked for, and errors"),
+    OPTION('V', "version", version, NULL, "print the version"),
+    OPTION('h', "help", help, NULL, "print this help, or that of the command"),
+};
+const size_t ctl_option_count = ARRAY_LEN(ctl_option_rows);
 
 struct agent_row {
     char *id;
@@ -36,115 +71,226 @@ static const struct conf_field agent_fields[] = {
 static const struct conf_table agent_table = {
     .name = "agent", .fields = agent_fields, .field_count = ARRAY_LEN(agent_fields)};
 
-static bool usage(const char *wrong, const char *value)
+/* --- what may stand there --- */
+
+const struct verb_arg *ctl_target_arg(const struct verb *verb)
 {
-    fprintf(stderr, "lapsectl: %s '%s'\nTry 'lapsectl help'.\n", wrong, value);
-    return false;
+    static const struct verb_arg targets[] = {
+        [TOPIC_SCOPE_UNIT] = {.name = "unit", .type = ARG_ID, .help = "which unit"},
+        [TOPIC_SCOPE_CAMERA] = {.name = "camera", .type = ARG_ID, .help = "which camera"},
+    };
+
+    return verb->scope == TOPIC_SCOPE_AGENT ? NULL : &targets[verb->scope];
 }
 
-static const struct option option_table[] = {
-    {"host", required_argument, NULL, 'H'},
-    {"port", required_argument, NULL, 'p'},
-    {"user", required_argument, NULL, 'u'},
-    {"password-file", required_argument, NULL, 'P'},
-    {"prefix", required_argument, NULL, 'x'},
-    {"agent", required_argument, NULL, 'a'},
-    {"config", required_argument, NULL, 'c'},
-    {"timeout", required_argument, NULL, 't'},
-    {"json", no_argument, NULL, 'j'},
-    {"no-wait", no_argument, NULL, 'n'},
-    {"version", no_argument, NULL, 'V'},
-    {"help", no_argument, NULL, 'h'},
-    {0},
+const struct verb_arg *ctl_own_args(const struct ctl_options *options)
+{
+    const struct verb_arg *args = options->own ? options->own->args : NULL;
+
+    return options->verb ? options->verb->args : args;
+}
+
+/* What getopt_long() looks for: behind the command its arguments, and our options everywhere. An
+ * argument hides an option of the same name. */
+struct grammar {
+    struct option *longs;
+    size_t count;
+    const struct verb_arg *args, *target; /* NULL = none */
+    char shorts[2 * ARRAY_LEN(ctl_option_rows) + 3];
 };
 
-static const char **given_slot(struct given *given, int option)
+enum { ARGS_BASE = 1000, TARGET = 999 }; /* above every letter */
+
+static void grammar_add(struct grammar *grammar, const char *name, int has_value, int id)
 {
-    switch (option) {
-    case 'H':
-        return &given->host;
-    case 'p':
-        return &given->port;
-    case 'u':
-        return &given->user;
-    case 'P':
-        return &given->password_file;
-    case 'x':
-        return &given->prefix;
-    case 'a':
-        return &given->agent;
-    case 'c':
-        return &given->config;
-    case 't':
-        return &given->timeout;
-    default:
-        return NULL;
+    grammar->longs[grammar->count++] = (struct option){name, has_value, NULL, id};
+}
+
+static void grammar_add_args(struct grammar *grammar)
+{
+    int id = ARGS_BASE;
+
+    for (const struct verb_arg *arg = grammar->args; arg && arg->name; arg++)
+        grammar_add(grammar, arg->name,
+                    arg->type == ARG_BOOL ? optional_argument : required_argument, id++);
+    if (grammar->target)
+        grammar_add(grammar, grammar->target->name, required_argument, TARGET);
+}
+
+/* in_order: the first word ends the options. */
+static void grammar_init(struct grammar *grammar, bool in_order, const struct verb_arg *args,
+                         const struct verb_arg *target)
+{
+    size_t arg_count = 0, at = 0;
+
+    while (args && args[arg_count].name)
+        arg_count++;
+    *grammar = (struct grammar){.args = args, .target = target};
+    grammar->longs = xcalloc(arg_count + ctl_option_count + 2, sizeof(*grammar->longs));
+    grammar_add_args(grammar);
+    if (in_order)
+        grammar->shorts[at++] = '+';
+    grammar->shorts[at++] = ':';
+    for (size_t i = 0; i < ctl_option_count; i++) {
+        const struct ctl_option_row *row = &ctl_option_rows[i];
+
+        grammar_add(grammar, row->name, row->value ? required_argument : no_argument, row->letter);
+        grammar->shorts[at++] = row->letter;
+        if (row->value)
+            grammar->shorts[at++] = ':';
     }
 }
 
-/* One option; false: *ret_exit says how to end. */
-static bool read_option(int option, struct given *given, struct ctl_options *options, int *ret_exit)
+static void grammar_done(struct grammar *grammar)
 {
-    const char **slot = given_slot(given, option);
-
-    *ret_exit = option == 'V' || option == 'h' ? CTL_OK : CTL_USAGE;
-    if (slot)
-        *slot = optarg;
-    else if (option == 'j')
-        options->json = true;
-    else if (option == 'n')
-        options->no_wait = true;
-    else if (option == 'V')
-        puts("lapsectl " LAPSED_VERSION);
-    else if (option == 'h')
-        ctl_help(NULL, stdout);
-    else
-        fputs("Try 'lapsectl help'.\n", stderr);
-    return slot || option == 'j' || option == 'n';
+    free(grammar->longs);
 }
 
-static bool read_options(int argc, char **argv, const char *letters, struct given *given,
-                         struct ctl_options *options, int *ret_exit)
+/* --- the command line --- */
+
+static bool fail(const struct ctl_options *options, const char *wrong, const char *value)
+{
+    ctl_fail(options, CTL_USAGE, "%s '%s'; see 'lapsectl help'", wrong, value);
+    return false;
+}
+
+static bool unknown_option(const struct ctl_options *options, const struct grammar *grammar,
+                           const char *word)
+{
+    struct ctl_nearest nearest = {.word = word + strspn(word, "-")};
+
+    for (size_t i = 0; i < grammar->count; i++)
+        ctl_nearest_try(&nearest, grammar->longs[i].name);
+    if (optopt > 0 && optopt < TARGET && !str_starts_with(word, "--"))
+        ctl_fail(options, CTL_USAGE, "there is no option '-%c'; see 'lapsectl help'", optopt);
+    else if (nearest.best)
+        ctl_fail(options, CTL_USAGE, "there is no option '%s'; did you mean '--%s'?", word,
+                 nearest.best);
+    else
+        ctl_fail(options, CTL_USAGE, "there is no option '%s'; see 'lapsectl help'", word);
+    return false;
+}
+
+static bool read_arg(struct ctl_options *options, const struct verb_arg *arg)
+{
+    struct error err;
+
+    if (ctl_args_add(options->args, arg, optarg ? optarg : "", &err) == 0)
+        return true;
+    ctl_fail(options, CTL_USAGE, "--%s", err.text);
+    return false;
+}
+
+static void read_option(struct ctl_options *options, struct given *given, int letter)
+{
+    for (size_t i = 0; i < ctl_option_count; i++) {
+        const struct ctl_option_row *row = &ctl_option_rows[i];
+
+        if (row->letter == letter)
+            *(const char **)(void *)((char *)given + row->offset) = row->value ? optarg : row->name;
+    }
+    options->json = given->json != NULL; /* at once: it says how errors are told */
+}
+
+static bool read_options(int argc, char **argv, const struct grammar *grammar,
+                         struct ctl_options *options, struct given *given)
 {
     int option;
 
+    opterr = 0;
     optind = 0; /* glibc: begin anew */
-    while ((option = getopt_long(argc, argv, letters, option_table, NULL)) != -1)
-        if (!read_option(option, given, options, ret_exit))
+    while ((option = getopt_long(argc, argv, grammar->shorts, grammar->longs, NULL)) != -1) {
+        if (option == ':')
+            return fail(options, "a value is missing behind", argv[optind - 1]);
+        if (option == '?')
+            return unknown_option(options, grammar, argv[optind - 1]);
+        if (option < TARGET)
+            read_option(options, given, option);
+        else if (!read_arg(options,
+                           option == TARGET ? grammar->target : &grammar->args[option - ARGS_BASE]))
             return false;
+    }
     return true;
 }
 
-/* Options may stand before and behind the command; but what is set may be a negative number. */
-static bool read_command_line(int argc, char **argv, struct given *given,
-                              struct ctl_options *options, int *ret_exit)
+static bool read_before_command(int argc, char **argv, struct ctl_options *options,
+                                struct given *given)
 {
-    int command;
+    struct grammar grammar;
+    bool fine;
 
-    *ret_exit = CTL_USAGE;
-    if (!read_options(argc, argv, "+H:p:u:P:x:a:c:t:jh", given, options, ret_exit))
-        return false;
-    command = optind;
-    options->words = argv + command;
-    options->word_count = argc - command;
-    if (command == argc || str_equal(argv[command], "set"))
+    grammar_init(&grammar, true, NULL, NULL);
+    fine = read_options(argc, argv, &grammar, options, given);
+    grammar_done(&grammar);
+    options->words = argv + optind;
+    options->word_count = argc - optind;
+    return fine;
+}
+
+/* getopt moves the options before the other words, and skips the first word: the command. */
+static bool read_behind_command(struct ctl_options *options, struct given *given)
+{
+    unsigned flags = options->own ? options->own->flags : 0;
+    const struct verb_arg *target = options->verb ? ctl_target_arg(options->verb) : NULL;
+    struct grammar grammar;
+    bool fine;
+
+    if (flags & CTL_RAW)
         return true;
-    if (!read_options(argc - command, argv + command, "H:p:u:P:x:a:c:t:jh", given, options,
-                      ret_exit))
+    grammar_init(&grammar, flags & CTL_WORDS_LAST, ctl_own_args(options), target);
+    fine = read_options(options->word_count + 1, options->words - 1, &grammar, options, given);
+    grammar_done(&grammar);
+    if (fine) {
+        options->words += optind - 1;
+        options->word_count -= optind - 1;
+    }
+    return fine;
+}
+
+static bool read_command(struct ctl_options *options, struct given *given)
+{
+    struct ctl_command command = {0};
+    int taken;
+
+    if (options->word_count == 0)
+        return true;
+    taken = ctl_command_find(options->words, options->word_count, &command);
+    if (taken == 0) {
+        ctl_command_unknown(options, options->words, options->word_count);
         return false;
-    /* getopt has moved the options before the other words, and skips the first one: the command */
-    options->words += optind - 1;
-    options->word_count -= optind - 1;
-    options->words[0] = argv[command];
-    return true;
+    }
+    options->own = command.own;
+    options->verb = command.verb;
+    options->words += taken;
+    options->word_count -= taken;
+    return read_behind_command(options, given);
+}
+
+/* false: *ret_exit says how to end. */
+static bool read_command_line(int argc, char **argv, struct ctl_options *options,
+                              struct given *given, int *ret_exit)
+{
+    *ret_exit = CTL_USAGE;
+    if (!read_before_command(argc, argv, options, given))
+        return false;
+    if (!given->help && !given->version && !read_command(options, given))
+        return false;
+    if (!given->help && !given->version)
+        return true;
+    if (given->version)
+        puts("lapsectl " LAPSED_VERSION);
+    else
+        ctl_help_of(options->own, options->verb, stdout);
+    *ret_exit = CTL_OK;
+    return false;
 }
 
 /* --- the file --- */
 
-static bool tell_problems(const struct conf *conf)
+static bool tell_problems(const struct ctl_options *options, const struct conf *conf)
 {
     for (size_t i = 0; i < conf_problem_count(conf); i++)
-        fprintf(stderr, "lapsectl: %s\n", conf_problem_text(conf, i));
+        ctl_fail(options, CTL_USAGE, "%s", conf_problem_text(conf, i));
     return conf_problem_count(conf) == 0;
 }
 
@@ -172,7 +318,7 @@ static bool read_config(const char *file, struct ctl_options *options)
     bool fine;
 
     conf_read_group(conf, &mqtt_table, &options->mqtt);
-    fine = !file || tell_problems(conf);
+    fine = !file || tell_problems(options, conf);
     read_agent_id(conf, options);
     conf_close(conf);
     return fine;
@@ -192,25 +338,27 @@ static void default_agent(struct ctl_options *options)
 
 /* --- the command line over it --- */
 
-static bool read_password(const char *file, struct mqtt_settings *mqtt)
+static bool read_password(const char *file, struct ctl_options *options)
 {
     char *text = NULL;
     struct error err;
 
     if (path_read_file(file, PASSWORD_MAX, &text, NULL, &err) < 0) {
-        fprintf(stderr, "lapsectl: --password-file: %s\n", err.text);
+        ctl_fail(options, CTL_USAGE, "--password-file: %s", err.text);
         return false;
     }
     text[strcspn(text, "\r\n")] = '\0';
-    replace_str(&mqtt->password, text);
+    replace_str(&options->mqtt.password, text);
     free_secret(text);
     return true;
 }
 
-static bool read_number(const char *text, const char *name, int64_t max, int64_t *ret)
+static bool read_port(const char *text, struct ctl_options *options)
 {
-    if (str_to_int(text, ret) < 0 || *ret < 1 || *ret > max)
-        return usage(name, text);
+    int64_t *port = &options->mqtt.port;
+
+    if (str_to_int(text, port) < 0 || *port < 1 || *port > 65535)
+        return fail(options, "--port must be 1 to 65535, not", text);
     return true;
 }
 
@@ -219,8 +367,23 @@ static bool read_timeout(const char *text, struct ctl_options *options)
     double s;
 
     if (str_to_double(text, &s) < 0 || !(s > 0 && s <= TIMEOUT_MAX_S))
-        return usage("--timeout must be a number of seconds, not", text);
+        return fail(options, "--timeout must be a number of seconds, not", text);
     options->timeout_ms = MAX((int64_t)(s * 1000), 1);
+    return true;
+}
+
+static bool read_agents(const struct given *given, struct ctl_options *options)
+{
+    if (given->agent && !str_is_id(given->agent))
+        return fail(options, "--agent: not a valid agent id:", given->agent);
+    if (given->group && !str_is_id(given->group))
+        return fail(options, "--group: not a valid group:", given->group);
+    if ((given->agent != NULL) + (given->group != NULL) + (given->all != NULL) > 1)
+        return fail(options, "--agent, --group and --all exclude each other, but there is",
+                    given->all ? "--all" : "--group");
+    replace_str(&options->agent, given->agent);
+    replace_str(&options->group, given->group);
+    options->all = given->all != NULL;
     return true;
 }
 
@@ -228,36 +391,45 @@ static bool apply(const struct given *given, struct ctl_options *options)
 {
     struct mqtt_settings *mqtt = &options->mqtt;
 
+    options->no_wait = given->no_wait != NULL;
+    options->quiet = given->quiet != NULL;
     if (given->host)
         replace_str(&mqtt->host, given->host);
     if (given->user)
         replace_str(&mqtt->user, given->user);
     if (given->prefix)
         replace_str(&mqtt->prefix, given->prefix);
-    if (given->agent && !str_is_id(given->agent))
-        return usage("--agent: not a valid agent id:", given->agent);
     if (!topic_prefix_valid(mqtt->prefix))
-        return usage("--prefix: not a valid topic prefix:", mqtt->prefix);
-    replace_str(&options->agent, given->agent);
-    if (given->port &&
-        !read_number(given->port, "--port must be 1 to 65535, not", 65535, &mqtt->port))
+        return fail(options, "--prefix: not a valid topic prefix:", mqtt->prefix);
+    if (!read_agents(given, options))
+        return false;
+    if (given->port && !read_port(given->port, options))
         return false;
     if (given->timeout && !read_timeout(given->timeout, options))
         return false;
-    return !given->password_file || read_password(given->password_file, mqtt);
+    return !given->password_file || read_password(given->password_file, options);
+}
+
+/* no-color.org: when present and not empty. */
+static bool wish_no_colours(void)
+{
+    const char *wish = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+    return (wish && wish[0]) || str_equal(terminal, "dumb");
 }
 
 bool ctl_options_parse(int argc, char **argv, struct ctl_options *ret_options, int *ret_exit)
 {
     struct given given = {0};
 
-    *ret_options = (struct ctl_options){0};
-    if (!read_command_line(argc, argv, &given, ret_options, ret_exit))
+    *ret_options = (struct ctl_options){.args = json_object()};
+    if (!read_command_line(argc, argv, ret_options, &given, ret_exit))
         return false;
     if (!read_config(choose_config(&given), ret_options) || !apply(&given, ret_options))
         return false;
     default_agent(ret_options);
-    ret_options->colours = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+    ret_options->colours = isatty(STDOUT_FILENO) && !wish_no_colours();
+    ret_options->progress = isatty(STDERR_FILENO) && !ret_options->quiet && !ret_options->json;
     return true;
 }
 
@@ -266,4 +438,11 @@ void ctl_options_done(struct ctl_options *options)
     conf_values_done(&mqtt_table, &options->mqtt);
     free(options->agent);
     free(options->default_agent);
+    free(options->group);
+    json_free(options->args);
+}
+
+bool ctl_options_many(const struct ctl_options *options)
+{
+    return options->all || options->group;
 }

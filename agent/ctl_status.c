@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lapsectl status: waits for the retained topics and shows them as small tables. */
 #include "agent/ctl_commands.h"
+#include "agent/ctl_say.h"
 #include "agent/ctl_table.h"
 #include "agent/ctl_task.h"
 #include "agent/ctl_text.h"
@@ -184,23 +185,15 @@ static void print_agent(const struct ctl_agent *agent, bool colours)
     print_errors(agent, colours);
 }
 
-static void print_json(const cJSON *json)
-{
-    CLEANUP(free_p) char *text = json ? json_print(json) : NULL;
-
-    if (text)
-        puts(text);
-}
-
 static void print_agent_json(const struct ctl_agent *agent)
 {
     struct ctl_thing *thing;
 
-    print_json(agent->info);
-    print_json(agent->status);
+    ctl_print_json(agent->info);
+    ctl_print_json(agent->status);
     for (size_t room = 0; room < CTL_ROOM_COUNT; room++)
         LIST_FOR_EACH(&agent->things[room], thing, struct ctl_thing, link)
-    print_json(thing->status);
+    ctl_print_json(thing->status);
 }
 
 /* --- the task --- */
@@ -208,14 +201,14 @@ static void print_agent_json(const struct ctl_agent *agent)
 static int no_agent(const struct ctl_options *options)
 {
     if (options->agent)
-        fprintf(stderr, "lapsectl: no agent '%s' was ever seen on this broker below '%s'\n",
-                options->agent, options->mqtt.prefix);
-    else
-        fprintf(stderr,
-                "lapsectl: no agent was ever seen on this broker below '%s'; is lapsed running,"
-                " and with this broker and prefix? (--prefix)\n",
-                options->mqtt.prefix);
-    return CTL_NO_ANSWER;
+        return ctl_fail(options, CTL_NO_ANSWER,
+                        "no agent '%s' was ever seen on this broker below '%s'; plain 'lapsectl"
+                        " status' shows those that were",
+                        options->agent, options->mqtt.prefix);
+    return ctl_fail(options, CTL_NO_ANSWER,
+                    "no agent was ever seen on this broker below '%s'; is lapsed running,"
+                    " and with this broker and prefix? (--prefix)",
+                    options->mqtt.prefix);
 }
 
 static void on_settled(struct ctl *ctl)
@@ -259,9 +252,8 @@ int ctl_status(const struct ctl_options *options, char **words, int word_count)
                                          .on_settled = on_settled,
                                          .on_deadline = on_deadline};
 
-    if (word_count > 0) {
-        fprintf(stderr, "lapsectl: status takes no argument, but there is '%s'\n", words[0]);
-        return CTL_USAGE;
-    }
+    if (word_count > 0)
+        return ctl_fail(options, CTL_USAGE, "status takes no argument, but there is '%s'",
+                        words[0]);
     return ctl_run(options, &task, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/ctl_say.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -69,23 +70,27 @@ static void on_up(void *user)
     if (first)
         timer_stop(ctl->deadline);
     else
-        fputs("lapsectl: the broker is back\n", stderr);
+        ctl_note(ctl->options, "the broker is back");
     if (first && ctl->task->on_up)
         ctl->task->on_up(ctl);
     await_quiet(ctl);
 }
 
-static void tell_unreachable(const struct mqtt_settings *mqtt, const struct error *why, bool was_up)
+static void tell_unreachable(const struct ctl *ctl, const struct error *why, bool was_up)
 {
+    const struct mqtt_settings *mqtt = &ctl->options->mqtt;
     int port = mqtt->port > 0 ? (int)mqtt->port : mqtt->tls ? 8883 : 1883;
+    CLEANUP(free_p)
+    char *left = was_up && ctl->task->what_is_left ? ctl->task->what_is_left(ctl) : NULL;
 
     if (why->code == -ECONNREFUSED && !was_up)
-        fprintf(stderr,
-                "lapsectl: cannot reach the broker at %s:%d: connection refused;"
-                " is mosquitto running? (--host, --port)\n",
-                mqtt->host, port);
+        ctl_fail(ctl->options, CTL_UNREACHABLE,
+                 "cannot reach the broker at %s:%d: connection refused; is mosquitto running?"
+                 " (--host, --port)",
+                 mqtt->host, port);
     else
-        fprintf(stderr, "lapsectl: %s%s\n", was_up ? "lost the connection: " : "", why->text);
+        ctl_fail(ctl->options, CTL_UNREACHABLE, "%s%s%s%s", was_up ? "lost the broker: " : "",
+                 why->text, left ? "; " : "", left ? left : "");
 }
 
 static void on_down(const struct error *why, void *user)
@@ -97,12 +102,12 @@ static void on_down(const struct error *why, void *user)
     if (ctl->ended)
         return;
     if (was_up && ctl->task->stays) {
-        fprintf(stderr, "lapsectl: lost the broker: %s; waiting for it\n", why->text);
+        ctl_note(ctl->options, "lost the broker: %s; waiting for it", why->text);
         return;
     }
     if (ctl->task->stays && ctl->settled)
         return; /* one more attempt failed */
-    tell_unreachable(&ctl->options->mqtt, why, was_up);
+    tell_unreachable(ctl, why, was_up);
     ctl_exit(ctl, CTL_UNREACHABLE);
 }
 
@@ -125,7 +130,7 @@ static void on_problem(const struct error *problem, void *user)
     struct ctl *ctl = user;
 
     if (!ctl->ended)
-        fprintf(stderr, "lapsectl: %s\n", problem->text);
+        ctl_note(ctl->options, "%s", problem->text);
 }
 
 static void warn_of_loss(const struct ctl *ctl)
@@ -134,8 +139,8 @@ static void warn_of_loss(const struct ctl *ctl)
 
     mqtt_client_link(ctl->mqtt, &link);
     if (link.dropped_messages > 0)
-        fprintf(stderr, "lapsectl: %lld messages came too fast and are missing; name one --agent\n",
-                (long long)link.dropped_messages);
+        ctl_note(ctl->options, "%lld messages came too fast and are missing; name one --agent",
+                 (long long)link.dropped_messages);
 }
 
 static void on_quiet(void *user)
@@ -155,15 +160,26 @@ static void on_deadline(void *user)
         ctl->task->on_deadline(ctl);
         return;
     }
-    fprintf(stderr, "lapsectl: no answer from the broker at %s within %.1f s (--host, --timeout)\n",
-            ctl->options->mqtt.host, (double)ctl_timeout_ms(ctl->options) / 1000);
-    ctl_exit(ctl, CTL_UNREACHABLE);
+    ctl_exit(ctl, ctl_fail(ctl->options, CTL_UNREACHABLE,
+                           "no answer from the broker at %s within %.1f s (--host, --timeout)",
+                           ctl->options->mqtt.host, (double)ctl_timeout_ms(ctl->options) / 1000));
 }
 
 static void on_signal(int signum, void *user)
 {
-    (void)signum;
-    ctl_exit(user, CTL_OK);
+    struct ctl *ctl = user;
+    CLEANUP(free_p) char *left = NULL;
+    int exit_code = signum == SIGINT ? CTL_INTERRUPTED : CTL_TERMINATED;
+
+    if (ctl->ended) {
+        loop_stop(ctl->loop); /* twice: at once */
+        return;
+    }
+    if (!ctl->task->stays) {
+        left = ctl->task->what_is_left ? ctl->task->what_is_left(ctl) : NULL;
+        ctl_fail(ctl->options, exit_code, "interrupted%s%s", left ? "; " : "", left ? left : "");
+    }
+    ctl_exit(ctl, ctl->task->stays ? CTL_OK : exit_code);
 }
 
 /* --- birth and death --- */
@@ -173,25 +189,34 @@ static void subscribe(struct ctl *ctl)
     const char *agent = ctl->options->agent ? ctl->options->agent : "+";
 
     for (size_t i = 0; ctl->task->filters[i]; i++) {
+        bool replies = str_equal(ctl->task->filters[i], CTL_REPLIES);
         CLEANUP(free_p)
         char *filter =
-            xasprintf("%s/v1/%s/%s", ctl->options->mqtt.prefix, agent, ctl->task->filters[i]);
+            xasprintf("%s/v1/%s/%s%s%s", ctl->options->mqtt.prefix, agent, ctl->task->filters[i],
+                      replies ? "/" : "", replies ? ctl->client_id : "");
 
-        mqtt_subscribe(ctl->mqtt, filter, true);
+        mqtt_subscribe(ctl->mqtt, filter, !replies);
     }
+}
+
+static void name_ourselves(struct ctl *ctl)
+{
+    uint32_t number = 0;
+
+    if (getrandom(&number, sizeof(number), 0) < 0)
+        number = (uint32_t)getpid();
+    snprintf(ctl->client_id, sizeof(ctl->client_id), "lapsectl-%08x", number);
 }
 
 static void ctl_open(struct ctl *ctl)
 {
     static const struct mqtt_callbacks callbacks = {on_up, on_down, on_message, on_problem};
-    uint32_t number = 0;
-    char client_id[32];
-    struct mqtt_client_config config = {.settings = &ctl->options->mqtt, .client_id = client_id};
+    struct mqtt_client_config config = {.settings = &ctl->options->mqtt,
+                                        .client_id = ctl->client_id};
 
-    if (getrandom(&number, sizeof(number), 0) < 0)
-        number = (uint32_t)getpid();
-    snprintf(client_id, sizeof(client_id), "lapsectl-%08x", number);
+    name_ourselves(ctl);
     ctl_world_init(&ctl->world);
+    ctl->world.client_id = ctl->client_id;
     ctl->quiet = timer_new(ctl->loop, on_quiet, ctl);
     ctl->deadline = timer_new(ctl->loop, on_deadline, ctl);
     ctl->interrupt = signal_watch_new(ctl->loop, SIGINT, on_signal, ctl);
@@ -216,18 +241,14 @@ int ctl_run(const struct ctl_options *options, const struct ctl_task *task, void
     struct ctl ctl = {.options = options, .task = task, .data = data};
     struct error err;
 
-    if (loop_new(&ctl.loop, &err) < 0) {
-        fprintf(stderr, "lapsectl: %s\n", err.text);
-        return CTL_REFUSED;
-    }
+    if (loop_new(&ctl.loop, &err) < 0)
+        return ctl_fail(options, CTL_REFUSED, "%s", err.text);
     ctl_open(&ctl);
     timer_start(ctl.deadline, ctl_timeout_ms(options));
-    if (mqtt_client_start(ctl.mqtt, &err) < 0) {
-        fprintf(stderr, "lapsectl: %s\n", err.text);
-        ctl.exit_code = CTL_UNREACHABLE;
-    } else {
+    if (mqtt_client_start(ctl.mqtt, &err) < 0)
+        ctl.exit_code = ctl_fail(options, CTL_UNREACHABLE, "%s", err.text);
+    else
         loop_run(ctl.loop);
-    }
     ctl_close(&ctl);
     return ctl.exit_code;
 }

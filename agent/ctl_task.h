@@ -10,6 +10,8 @@
 
 struct ctl;
 
+#define CTL_REPLIES "reply" /* as a filter: the answers of JSON-RPC that are for us */
+
 struct ctl_task {
     /* Subscribed below <prefix>/v1/<agent>/, the agent of --agent or any; NULL-terminated. */
     const char *const *filters;
@@ -24,6 +26,9 @@ struct ctl_task {
     void (*on_settled)(struct ctl *ctl);
     /* The time of ctl_set_deadline() is over. */
     void (*on_deadline)(struct ctl *ctl);
+    /* For a person who ended it, or whose broker is lost: "mk4: preview goes on at the agent". The
+     * caller frees. May be NULL. */
+    char *(*what_is_left)(const struct ctl *ctl);
 };
 
 struct ctl {
@@ -31,6 +36,7 @@ struct ctl {
     const struct ctl_task *task;
     void *data; /* the task's own */
     struct ctl_world world;
+    char client_id[32]; /* an id of the contract, as in rpc/<client> */
     struct loop *loop;
     struct mqtt_client *mqtt;
     struct timer *quiet, *deadline;

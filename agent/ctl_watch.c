@@ -2,6 +2,7 @@
 /* lapsectl watch: one line for each unit. On a terminal the lines are drawn over in place and what
  * happened scrolls by above them; in a pipe or file a line is written when it changed. */
 #include "agent/ctl_commands.h"
+#include "agent/ctl_say.h"
 #include "agent/ctl_table.h"
 #include "agent/ctl_task.h"
 #include "agent/ctl_text.h"
@@ -277,19 +278,10 @@ static void show_news(struct watch_data *watch, const struct ctl_news *news)
         show_event(watch, key, text);
 }
 
-static void show_raw(const cJSON *json)
-{
-    CLEANUP(free_p) char *raw = json ? json_print(json) : NULL;
-
-    if (raw)
-        puts(raw);
-    fflush(stdout);
-}
-
 static void on_news(struct ctl *ctl, const struct ctl_news *news)
 {
     if (ctl->options->json)
-        show_raw(news->json);
+        ctl_print_json(news->json);
     /* until all is there, an agent's availability may be behind its units' states */
     else if (ctl->settled)
         show_news(ctl->data, news);
@@ -306,7 +298,7 @@ static void on_settled(struct ctl *ctl)
         LIST_FOR_EACH(&ctl->world.agents, agent, struct ctl_agent, link)
     show_agent(watch, agent);
     if (list_empty(&ctl->world.agents))
-        fputs("lapsectl: no agent was seen yet; waiting for one\n", stderr);
+        ctl_note(ctl->options, "no agent was seen yet; waiting for one");
     ctl_set_deadline(ctl, ctl->options->timeout_ms);
 }
 
@@ -328,10 +320,8 @@ int ctl_watch(const struct ctl_options *options, char **words, int word_count)
     struct watch_data watch = {.terminal = isatty(STDOUT_FILENO) != 0};
     int exit_code;
 
-    if (word_count > 1) {
-        fputs("lapsectl: usage: watch [UNIT]\n", stderr);
-        return CTL_USAGE;
-    }
+    if (word_count > 1)
+        return ctl_fail(options, CTL_USAGE, "usage: watch [UNIT]");
     watch.unit = word_count > 0 ? words[0] : NULL;
     list_init(&watch.lines);
     exit_code = ctl_run(options, &task, &watch);

@@ -14,8 +14,8 @@ enum { WORLD_MAX = 4096, DOCUMENT_MAX_BYTES = 256 * 1024, DOCUMENT_MAX_DEPTH = 1
 
 void ctl_world_init(struct ctl_world *world)
 {
+    *world = (struct ctl_world){0};
     list_init(&world->agents);
-    world->count = 0;
 }
 
 static void agent_free(struct ctl_agent *agent)
@@ -145,6 +145,24 @@ static bool take_availability(struct ctl_agent *agent, const struct mqtt_message
     return true;
 }
 
+/* "<prefix>/v1/<agent>/reply/<our client id>" */
+static bool parse_reply(const struct ctl_world *world, const char *prefix, const char *topic,
+                        char ret_agent[64])
+{
+    CLEANUP(free_p) char *start = xasprintf("%s/v1/", prefix);
+    CLEANUP(free_p) char *agent = NULL, *end = NULL;
+
+    if (!world->client_id || !str_starts_with(topic, start))
+        return false;
+    topic += strlen(start);
+    agent = xstrndup(topic, strcspn(topic, "/"));
+    end = xasprintf("/reply/%s", world->client_id);
+    if (!str_is_id(agent) || !str_equal(topic + strlen(agent), end))
+        return false;
+    memcpy(ret_agent, agent, strlen(agent) + 1);
+    return true;
+}
+
 bool ctl_world_take(struct ctl_world *world, const char *prefix, const struct mqtt_message *message,
                     struct ctl_news *ret_news)
 {
@@ -153,18 +171,20 @@ bool ctl_world_take(struct ctl_world *world, const char *prefix, const struct mq
     struct error err;
 
     *ret_news = (struct ctl_news){0};
-    if (topic_parse_status(prefix, message->topic, &ret_news->kind, agent_id, ret_news->id) < 0)
+    ret_news->is_reply = parse_reply(world, prefix, message->topic, agent_id);
+    if (!ret_news->is_reply &&
+        topic_parse_status(prefix, message->topic, &ret_news->kind, agent_id, ret_news->id) < 0)
         return false;
     ret_news->agent = find_or_add_agent(world, agent_id);
     if (!ret_news->agent)
         return false;
-    if (ret_news->kind == TOPIC_AVAILABILITY)
+    if (!ret_news->is_reply && ret_news->kind == TOPIC_AVAILABILITY)
         return take_availability(ret_news->agent, message);
     /* an empty one clears a retained topic: what was there no longer counts, but was true */
     if (message->len == 0 || json_parse((const char *)message->payload, message->len, &limits,
                                         &ret_news->json, &err) < 0)
         return false;
-    if (json_is_object(ret_news->json))
+    if (!ret_news->is_reply && json_is_object(ret_news->json))
         keep(world, ret_news);
     return true;
 }

@@ -28,8 +28,9 @@ struct ctl_agent {
 };
 
 struct ctl_world {
-    struct list agents; /* by id */
-    size_t count;       /* of agents and things, bounded */
+    struct list agents;    /* by id */
+    size_t count;          /* of agents and things, bounded */
+    const char *client_id; /* of <agent>/reply/<client>, which is for us; NULL = none */
 };
 
 void ctl_world_init(struct ctl_world *world);
@@ -37,6 +38,7 @@ void ctl_world_done(struct ctl_world *world);
 
 /* What a message told. */
 struct ctl_news {
+    bool is_reply; /* an answer of JSON-RPC; then kind says nothing */
     enum topic_kind kind;
     struct ctl_agent *agent;
     char id[64]; /* of the unit, printer or camera; "" */

@@ -3,6 +3,7 @@
  * tested against a real agent in tests/e2e. */
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/ctl_args.h"
 #include "agent/ctl_help.h"
 #include "agent/ctl_table.h"
 #include "agent/ctl_text.h"
@@ -14,6 +15,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,20 +191,160 @@ static void test_table_aligns_characters_not_bytes(void **state)
                               "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9  ok\n");
 }
 
-static void test_help_knows_every_verb(void **state)
+static char *help_of(const struct ctl_own_command *own, const struct verb *verb)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+
+    ctl_help_of(own, verb, out);
+    fclose(out);
+    return text;
+}
+
+static void test_help_knows_every_command_option_and_exit_code(void **state)
+{
+    char *all = help_of(NULL, NULL);
+
+    (void)state;
+    for (int i = 0; i < VERB_COUNT; i++) {
+        char *words = ctl_verb_words(&verbs[i]);
+        char *text = help_of(NULL, &verbs[i]);
+
+        if (i != VERB_UNIT_SET) /* lapsectl has a "set" of its own */
+            assert_non_null(strstr(all, words));
+        assert_non_null(strstr(text, words));
+        assert_non_null(strstr(text, verbs[i].method));
+        free(words);
+        free(text);
+    }
+    for (size_t i = 0; i < ctl_own_command_count; i++)
+        if (!(ctl_own_commands[i].flags & CTL_HIDDEN))
+            assert_non_null(strstr(all, ctl_own_commands[i].name));
+    for (size_t i = 0; i < ctl_option_count; i++)
+        assert_non_null(strstr(all, ctl_option_rows[i].name));
+    for (size_t i = 0; i < ctl_exit_count; i++) {
+        char *code = xasprintf("%3d  ", ctl_exits[i].code);
+
+        assert_non_null(strstr(all, code));
+        free(code);
+    }
+    free(all);
+}
+
+/* --- the command line --- */
+
+static bool parse(struct ctl_options *options, int *exit_code, char **words)
+{
+    int count = 0;
+
+    while (words[count])
+        count++;
+    return ctl_options_parse(count, words, options, exit_code);
+}
+
+#define PARSE(options, exit_code, ...)                                                             \
+    parse(options, exit_code, (char *[]){(char[]){"lapsectl"}, __VA_ARGS__, NULL})
+#define W(text) ((char[]){text})
+
+static void test_every_verb_is_found_by_its_words(void **state)
 {
     (void)state;
     for (int i = 0; i < VERB_COUNT; i++) {
-        char *text = NULL;
-        size_t len;
-        FILE *out = open_memstream(&text, &len);
+        char *name = ctl_verb_words(&verbs[i]);
+        char *words[] = {name, strchr(name, ' '), NULL};
+        struct ctl_command command = {0};
+        int count = words[1] ? 2 : 1;
 
-        assert_true(ctl_help(verbs[i].name, out));
-        fclose(out);
-        assert_non_null(strstr(text, verbs[i].help));
-        free(text);
+        if (words[1])
+            *words[1]++ = '\0';
+        assert_int_equal(ctl_command_find(words, count, &command), count);
+        if (i != VERB_UNIT_SET)
+            assert_ptr_equal(command.verb, &verbs[i]);
+        free(name);
     }
-    assert_false(ctl_help("frobnicate", stdout));
+}
+
+static void test_options_stand_before_and_behind_the_command(void **state)
+{
+    struct ctl_options options;
+    int exit_code = -1;
+
+    (void)state;
+    assert_true(PARSE(&options, &exit_code, W("-H"), W("broker"), W("camera"), W("snapshot"),
+                      W("--json"), W("front"), W("-t"), W("2")));
+    assert_int_equal(options.verb - verbs, VERB_CAMERA_SNAPSHOT);
+    assert_string_equal(options.mqtt.host, "broker");
+    assert_true(options.json);
+    assert_int_equal(options.timeout_ms, 2000);
+    assert_int_equal(options.word_count, 1);
+    assert_string_equal(options.words[0], "front");
+    ctl_options_done(&options);
+}
+
+static void test_arguments_are_read_by_name_and_in_order(void **state)
+{
+    static const struct verb_arg args[] = {
+        {.name = "job", .type = ARG_ID, .required = true, .help = ""},
+        {.name = "position", .type = ARG_INT, .max = 9, .help = ""},
+        {.name = "names", .type = ARG_STRINGS, .help = ""},
+        {.name = NULL},
+    };
+    static const struct verb verb = {TOPIC_SCOPE_UNIT, "move", "job.move", 0, args, "moves"};
+    char *words[] = {W("position=3"), W("mk4"), W("j1"), W("names=a,b")};
+    cJSON *json = json_object();
+    const char *target = NULL;
+    struct error err;
+    char *text;
+
+    (void)state;
+    assert_int_equal(ctl_args_take_words(&verb, words, 4, json, &target, &err), 0);
+    assert_string_equal(target, "mk4");
+    text = json_print(json);
+    assert_string_equal(text, "{\"position\":3,\"names\":[\"a\",\"b\"],\"job\":\"j1\"}");
+    free(text);
+    json_free(json);
+}
+
+static void test_wrong_arguments_are_told_before_anything_is_sent(void **state)
+{
+    static const struct verb_arg args[] = {
+        {.name = "job", .type = ARG_ID, .required = true, .help = ""},
+        {.name = "position", .type = ARG_INT, .max = 9, .help = ""},
+        {.name = NULL},
+    };
+    static const struct verb verb = {TOPIC_SCOPE_AGENT, "move", "job.move", 0, args, "moves"};
+    static const struct {
+        const char *words[3];
+        const char *error;
+    } cases[] = {
+        {{"j1", "j2", NULL}, "unexpected argument 'j2'"},
+        {{"j1", "position=x", NULL}, "position: must be a number, not 'x'"},
+        {{"j1", "position=10", NULL}, "args.position: must be from 0 to 9"},
+        {{"j1", "position=1.5", NULL}, "args.position: must be a whole number"},
+        {{"position=1", NULL}, "args.job: is missing"},
+        {{"J 1", NULL}, "args.job: must be a name"},
+        {{"j1", "job=j2", NULL}, "unexpected argument 'j1'"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        cJSON *json = json_object();
+        const char *target = NULL;
+        struct error err = {0};
+        char *words[3];
+        int count = 0;
+
+        for (; cases[i].words[count]; count++)
+            words[count] = xstrdup(cases[i].words[count]);
+        char *given[3] = {words[0], count > 1 ? words[1] : NULL, NULL};
+        assert_int_equal(ctl_args_take_words(&verb, given, count, json, &target, &err), -EINVAL);
+        if (!strstr(err.text, cases[i].error))
+            fail_msg("'%s' instead of '%s'", err.text, cases[i].error);
+        while (count > 0)
+            free(words[--count]);
+        json_free(json);
+    }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -217,7 +359,11 @@ int main(void)
         cmocka_unit_test(test_text_from_outside_cannot_command_the_terminal),
         cmocka_unit_test(test_values_become_short_texts),
         cmocka_unit_test(test_table_aligns_characters_not_bytes),
-        cmocka_unit_test(test_help_knows_every_verb),
+        cmocka_unit_test(test_help_knows_every_command_option_and_exit_code),
+        cmocka_unit_test(test_every_verb_is_found_by_its_words),
+        cmocka_unit_test(test_options_stand_before_and_behind_the_command),
+        cmocka_unit_test(test_arguments_are_read_by_name_and_in_order),
+        cmocka_unit_test(test_wrong_arguments_are_told_before_anything_is_sent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,11 +145,16 @@ static void test_wrong_usage_is_exit_code_2(void **state)
 
     expect(rig, WORDS("frobnicate"), 2, NULL, "there is no command 'frobnicate'");
     expect(rig, WORDS("ping", "pong"), 2, NULL, "unexpected argument 'pong'");
-    expect(rig, WORDS("camera", "start"), 2, NULL, "there is no camera command 'start'");
+    expect(rig, WORDS("camera", "start"), 2, NULL, "there is no command 'camera start'");
     expect(rig, WORDS("set", "fps"), 2, NULL, "usage: set");
     expect(rig, WORDS("snapshot", "mk4/cmd/#"), 2, NULL, "mk4/cmd/#");
-    expect(rig, WORDS("--frobnicate"), 2, NULL, "unrecognized option");
-    expect(rig, WORDS("ping", "--frobnicate"), 2, NULL, "unrecognized option");
+    expect(rig, WORDS("--frobnicate"), 2, NULL, "there is no option '--frobnicate'");
+    expect(rig, WORDS("ping", "--frobnicate"), 2, NULL, "there is no option '--frobnicate'");
+    expect(rig, WORDS("snapshto"), 2, NULL, "did you mean 'snapshot'?");
+    expect(rig, WORDS("ping", "--jsno"), 2, NULL, "did you mean '--json'?");
+    expect(rig, WORDS("--port"), 2, NULL, "a value is missing behind '--port'");
+    expect(rig, WORDS("--all", "--agent", "pi01", "ping"), 2, NULL, "exclude each other");
+    expect(rig, WORDS("--json", "frobnicate"), 2, "\"error\":\"usage\"", NULL);
     rig_pass(rig);
 }
 

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/ctl_commands.h"
+
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+#include "agent/ctl_help.h"
+#include "agent/ctl_say.h"
+#include "agent/verbs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct ctl_own_command ctl_own_commands[] = {
+    {.name = "status",
+     .usage = "",
+     .help = "one look at the agents, their units, printers and cameras",
+     .details = "With --all or --group: one table with a line for each agent.",
+     .run = ctl_status},
+    {.name = "watch",
+     .usage = "[UNIT]",
+     .help = "the same live, until Ctrl-C (or --timeout)",
+     .run = ctl_watch},
+    {.name = "set",
+     .usage = "[UNIT] KEY VALUE",
+     .help = "change one setting of a unit: set mk4 fps 30",
+     .flags = CTL_WORDS_LAST,
+     .run = ctl_set},
+    {.name = "call",
+     .usage = "METHOD ['{JSON}']",
+     .help = "call a JSON-RPC method with its params as they are",
+     .flags = CTL_WORDS_LAST,
+     .run = ctl_call},
+    {.name = "help",
+     .usage = "[COMMAND]",
+     .help = "this help, or that of one command",
+     .run = ctl_help_command},
+};
+const size_t ctl_own_command_count = ARRAY_LEN(ctl_own_commands);
+
+static const struct ctl_own_command *find_own(const char *name)
+{
+    for (size_t i = 0; i < ctl_own_command_count; i++)
+        if (str_equal(ctl_own_commands[i].name, name))
+            return &ctl_own_commands[i];
+    return NULL;
+}
+
+/* Commands for a unit come first: "start" is the unit's, not the agent's. */
+static const struct verb *find_short(const char *name)
+{
+    enum verb_id id = verb_find(TOPIC_SCOPE_UNIT, name);
+
+    if (id == VERB_COUNT)
+        id = verb_find(TOPIC_SCOPE_AGENT, name);
+    return id == VERB_COUNT ? NULL : &verbs[id];
+}
+
+static const struct verb *find_method(const char *room, const char *name)
+{
+    CLEANUP(free_p) char *method = xasprintf("%s.%s", room, name);
+    enum verb_id id = verb_find_method(method);
+
+    return id == VERB_COUNT ? NULL : &verbs[id];
+}
+
+int ctl_command_find(char *const *words, int word_count, struct ctl_command *ret_command)
+{
+    struct ctl_command found = {0};
+    int taken = 1;
+
+    if (word_count == 0)
+        return 0;
+    found.own = find_own(words[0]);
+    if (!found.own)
+        found.verb = find_short(words[0]);
+    if (!found.own && !found.verb && word_count > 1) {
+        found.verb = find_method(words[0], words[1]);
+        taken = 2;
+    }
+    if (!found.own && !found.verb)
+        return 0;
+    *ret_command = found;
+    return taken;
+}
+
+char *ctl_verb_words(const struct verb *verb)
+{
+    const char *dot = strchr(verb->method, '.');
+
+    if (find_short(verb->name) == verb)
+        return xstrdup(verb->name);
+    if (!dot)
+        return xstrdup(verb->method);
+    return xasprintf("%.*s %s", (int)(dot - verb->method), verb->method, dot + 1);
+}
+
+/* Whether a method of this room is all that can be meant: "camera start". */
+static bool is_room(const char *word)
+{
+    for (int i = 0; i < VERB_COUNT; i++)
+        if (str_starts_with(verbs[i].method, word) && verbs[i].method[strlen(word)] == '.')
+            return true;
+    return false;
+}
+
+static void print_near(const struct ctl_options *options, const char *typed, char **names,
+                       size_t count)
+{
+    struct ctl_nearest nearest = {.word = typed};
+
+    for (size_t i = 0; i < count; i++)
+        ctl_nearest_try(&nearest, names[i]);
+    if (nearest.best)
+        ctl_fail(options, CTL_USAGE, "there is no command '%s'; did you mean '%s'?", typed,
+                 nearest.best);
+    else
+        ctl_fail(options, CTL_USAGE,
+                 "there is no command '%s'; 'lapsectl help' lists what there is", typed);
+}
+
+int ctl_command_unknown(const struct ctl_options *options, char *const *words, int word_count)
+{
+    bool two = word_count > 1 && is_room(words[0]);
+    CLEANUP(free_p)
+    char *typed = two ? xasprintf("%s %s", words[0], words[1]) : xstrdup(words[0]);
+    size_t count = 0, most = ctl_own_command_count + VERB_COUNT;
+    char **names = xcalloc(most, sizeof(*names));
+
+    for (size_t i = 0; i < ctl_own_command_count; i++)
+        if (!(ctl_own_commands[i].flags & CTL_HIDDEN))
+            names[count++] = xstrdup(ctl_own_commands[i].name);
+    for (int i = 0; i < VERB_COUNT; i++)
+        names[count++] = ctl_verb_words(&verbs[i]);
+    print_near(options, typed, names, count);
+    while (count > 0)
+        free(names[--count]);
+    free(names);
+    return CTL_USAGE;
+}
