@@ -6,6 +6,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
+#include "agent/base/path.h"
 #include "agent/base/str.h"
 #include "agent/base/trim.h"
 #include "agent/commands.h"
@@ -442,11 +443,13 @@ static void make_mqtt(struct app *app)
     CLEANUP(free_p)
     char *availability =
         topic_build(config->mqtt.prefix, config->agent.id, TOPIC_AVAILABILITY, NULL);
+    CLEANUP(free_p) char *spool = path_join(config->agent.data_dir, "spool");
     struct mqtt_client_config client = {
         .settings = &config->mqtt,
         .client_id = client_id,
         .availability_topic = availability,
         .session_expiry_s = 60,
+        .spool_dir = spool,
     };
     struct publisher_config publisher = {
         .loop = app->loop,

@@ -15,7 +15,11 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { QUIET_MS = 500, QUIET_COMPLETE_MS = 60 };
+enum {
+    QUIET_MS = 500,
+    QUIET_COMPLETE_MS = 60,
+    FLEET_MESSAGES = 4096, /* all retained topics of a fleet come in one burst */
+};
 
 int64_t ctl_timeout_ms(const struct ctl_options *options)
 {
@@ -212,7 +216,8 @@ static void ctl_open(struct ctl *ctl)
 {
     static const struct mqtt_callbacks callbacks = {on_up, on_down, on_message, on_problem};
     struct mqtt_client_config config = {.settings = &ctl->options->mqtt,
-                                        .client_id = ctl->client_id};
+                                        .client_id = ctl->client_id,
+                                        .inbox_max_messages = FLEET_MESSAGES};
 
     name_ourselves(ctl);
     ctl_world_init(&ctl->world);

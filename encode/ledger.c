@@ -4,23 +4,12 @@
  * records are made durable in order. */
 #include "encode/ledger.h"
 
+#include "agent/base/crc32.h"
 #include "encode/box.h"
 
 enum { HEAD_BYTES = 8, CRC_BYTES = 4, SEGMENT_BYTES = 36, RESERVE_BYTES = 12, SIZE_BYTES = 8 };
 
 #define KEY_BIT 0x80000000u
-
-static uint32_t crc32(const uint8_t *data, size_t len)
-{
-    uint32_t crc = ~0u;
-
-    for (size_t i = 0; i < len; i++) {
-        crc ^= data[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (0xedb88320u & (0u - (crc & 1)));
-    }
-    return ~crc;
-}
 
 /* --- writing --- */
 
@@ -36,7 +25,7 @@ static size_t record_begin(struct buf *out, enum ledger_type type)
 static void record_end(struct buf *out, size_t begin)
 {
     box_set_u32(out->data + begin + 4, (uint32_t)(out->len - begin - HEAD_BYTES));
-    box_put_u32(out, crc32(out->data + begin, out->len - begin));
+    box_put_u32(out, crc32_of(out->data + begin, out->len - begin));
 }
 
 void ledger_put_size(struct buf *out, const struct ledger_size *size)
@@ -179,7 +168,7 @@ bool ledger_next(const uint8_t *data, size_t len, size_t *at, struct ledger_reco
         return false;
     content_len = box_get_u32(head + 4);
     if (content_len > left - HEAD_BYTES - CRC_BYTES ||
-        box_get_u32(head + HEAD_BYTES + content_len) != crc32(head, HEAD_BYTES + content_len) ||
+        box_get_u32(head + HEAD_BYTES + content_len) != crc32_of(head, HEAD_BYTES + content_len) ||
         !read_record(box_get_u32(head), head + HEAD_BYTES, content_len, ret_record))
         return false;
     ret_record->type = (enum ledger_type)box_get_u32(head);

@@ -16,6 +16,7 @@
 #include "mqtt/connection.h"
 #include "mqtt/outbox.h"
 #include "mqtt/pump.h"
+#include "mqtt/spool.h"
 #include "mqtt/topic.h"
 
 #include <assert.h>
@@ -49,6 +50,9 @@ struct mqtt_client {
     struct pump *pump;
     struct wake *wake;
     struct outbox *outbox;
+    size_t max_events;
+    struct spool *spool;    /* NULL: none */
+    int64_t refused_events; /* by the spool, and those that it had to drop */
     struct list subscriptions;
     struct timer *refresh;
     struct mqtt_link link;
@@ -70,6 +74,86 @@ static void on_wake(void *user);
 static void on_refresh(void *user);
 static void on_stop_timer(void *user);
 
+/* --- the spool --- */
+
+static void note_problem(struct mqtt_client *client, const struct error *err);
+
+static void on_event_gone(uint64_t ticket, void *user)
+{
+    struct mqtt_client *client = user;
+
+    spool_done(client->spool, ticket);
+}
+
+static void on_spool_ready(void *user)
+{
+    flush(user);
+}
+
+static void on_spool_problem(const struct error *problem, void *user)
+{
+    note_problem(user, problem);
+}
+
+static void open_spool(struct mqtt_client *client, struct loop *loop, const char *dir)
+{
+    static const struct spool_callbacks callbacks = {
+        .on_ready = on_spool_ready,
+        .on_problem = on_spool_problem,
+    };
+
+    if (!dir)
+        return;
+    client->spool = spool_new(loop, dir, &callbacks, client);
+    outbox_on_gone(client->outbox, on_event_gone, client);
+}
+
+static bool take_spooled(struct mqtt_client *client, struct outbox_message *ret_message)
+{
+    struct spool_record record;
+
+    *ret_message = (struct outbox_message){.content = MQTT_JSON, .qos = 1};
+    if (!spool_take(client->spool, &record, &ret_message->ticket))
+        return false;
+    ret_message->topic = record.topic;
+    ret_message->payload = record.payload;
+    ret_message->len = record.len;
+    return true;
+}
+
+/* What waits on disk comes into the line; not any more when the line is to end. */
+static void take_from_spool(struct mqtt_client *client)
+{
+    struct outbox_message message;
+
+    while (client->spool && client->stage == STAGE_RUNNING && outbox_has_room(client->outbox) &&
+           take_spooled(client, &message))
+        outbox_add_event(client->outbox, &message);
+}
+
+static void drop_oldest_event(struct mqtt_client *client)
+{
+    struct outbox_message message;
+
+    if (outbox_drop_event(client->outbox) || !take_spooled(client, &message))
+        return;
+    client->refused_events++;
+    spool_done(client->spool, message.ticket);
+}
+
+static void spool_event(struct mqtt_client *client, const char *topic, const char *json)
+{
+    const struct spool_record record = {
+        .topic = topic, .payload = (const uint8_t *)json, .len = strlen(json)};
+
+    if (spool_count(client->spool) >= client->max_events ||
+        spool_bytes(client->spool) >= SPOOL_MAX_BYTES)
+        drop_oldest_event(client);
+    if (!spool_add(client->spool, &record))
+        client->refused_events++;
+    flush(client);
+}
+
 struct mqtt_client *mqtt_client_new(struct loop *loop, const struct mqtt_client_config *config,
                                     const struct mqtt_callbacks *callbacks, void *user)
 {
@@ -84,12 +168,15 @@ struct mqtt_client *mqtt_client_new(struct loop *loop, const struct mqtt_client_
         .client_id = client->client_id,
         .will_topic = client->availability_topic,
         .session_expiry_s = config->session_expiry_s,
+        .inbox_max_messages = config->inbox_max_messages,
     };
     list_init(&client->subscriptions);
-    client->outbox = outbox_new((size_t)config->settings->max_events, client->availability_topic);
+    client->max_events = (size_t)config->settings->max_events;
+    client->outbox = outbox_new(client->max_events, client->availability_topic);
     client->refresh = timer_new(loop, on_refresh, client);
     client->stop_timer = timer_new(loop, on_stop_timer, client);
     client->wake = wake_new(loop, on_wake, client);
+    open_spool(client, loop, config->spool_dir);
     return client;
 }
 
@@ -115,7 +202,9 @@ static void destroy(struct mqtt_client *client)
     wake_free(client->wake);
     timer_free(client->stop_timer);
     timer_free(client->refresh);
+    outbox_on_gone(client->outbox, NULL, NULL); /* what is not confirmed stays in the spool */
     outbox_free(client->outbox);
+    spool_free(client->spool);
     LIST_FOR_EACH(&client->subscriptions, subscription, struct subscription, link)
     subscription_free(subscription);
     for (size_t i = 0; i < client->problem_count; i++)
@@ -421,6 +510,7 @@ static void flush(struct mqtt_client *client)
     struct error err;
     int mid;
 
+    take_from_spool(client);
     if (!client->link.up)
         return;
     while ((message = outbox_next(client->outbox))) {
@@ -460,7 +550,10 @@ static void publish_event(struct mqtt_client *client, const struct outbox_messag
 
 void mqtt_publish_event(struct mqtt_client *client, const char *topic, const char *json)
 {
-    mqtt_publish_reply(client, topic, json, NULL, 0);
+    if (!client->spool)
+        mqtt_publish_reply(client, topic, json, NULL, 0);
+    else if (client->stage == STAGE_RUNNING)
+        spool_event(client, topic, json);
 }
 
 void mqtt_publish_reply(struct mqtt_client *client, const char *topic, const char *json,
@@ -541,7 +634,11 @@ static void on_stop_timer(void *user)
 void mqtt_client_link(const struct mqtt_client *client, struct mqtt_link *ret_link)
 {
     *ret_link = client->link;
-    ret_link->dropped_events = outbox_dropped_events(client->outbox);
+    ret_link->dropped_events = outbox_dropped_events(client->outbox) + client->refused_events;
+    if (client->spool)
+        ret_link->dropped_events += (int64_t)spool_lost(client->spool);
+    ret_link->waiting_events =
+        (int64_t)(client->spool ? spool_count(client->spool) : outbox_event_count(client->outbox));
     ret_link->dropped_messages =
         client->pump ? inbox_dropped_messages(pump_inbox(client->pump)) : 0;
 }

@@ -3,11 +3,12 @@
  *
  * Everything here is called from, and calls back on, the loop thread. The pump thread connects
  * (blocking, DNS included), backs off with full jitter (0.2 s … 60 s; 60 s after "session taken
- * over"), and uses a fresh library handle for each connection, so that nothing stale is sent after a
- * reconnect. MQTT 5 first; 3.1.1 when the broker knows only that.
+ * over"), and uses a fresh library handle for each connection, so that nothing stale is sent after
+ * a reconnect. MQTT 5 first; 3.1.1 when the broker knows only that.
  *
  * On every connection: subscribe to all filters in one packet; publish every retained topic (last
- * value); the availability topic last. Events wait in a bounded FIFO while the broker is away. */
+ * value); the availability topic last. Events wait in a bounded FIFO while the broker is away, on
+ * disk when there is a spool. */
 #ifndef MQTT_CLIENT_H
 #define MQTT_CLIENT_H
 
@@ -16,10 +17,10 @@
 
 struct mqtt_settings {
     char *host;
-    int64_t port;      /* 0: 1883, or 8883 with TLS */
-    int protocol;      /* 0 auto (5, then 3.1.1), 1 "5", 2 "3.1.1" */
+    int64_t port; /* 0: 1883, or 8883 with TLS */
+    int protocol; /* 0 auto (5, then 3.1.1), 1 "5", 2 "3.1.1" */
     char *user, *password;
-    char *prefix;      /* of all our topics: "timelapse"; one or more levels */
+    char *prefix; /* of all our topics: "timelapse"; one or more levels */
     int64_t keepalive_s;
     bool tls;
     char *ca_file, *cert_file, *key_file;
@@ -42,9 +43,10 @@ struct mqtt_message {
 
 struct mqtt_link { /* for the status topic */
     bool up;
-    int protocol;         /* 5 or 4 (3.1.1), 0 = never connected */
-    int64_t reconnects;   /* connections after the first */
+    int protocol;       /* 5 or 4 (3.1.1), 0 = never connected */
+    int64_t reconnects; /* connections after the first */
     int64_t dropped_events;
+    int64_t waiting_events;   /* not confirmed by the broker */
     int64_t dropped_messages; /* came faster than the loop took them */
     int64_t max_packet_bytes; /* the broker's limit; 0 = none */
 };
@@ -54,10 +56,12 @@ struct mqtt_client_config {
     const char *client_id;
     const char *availability_topic; /* NULL: neither will nor availability (lapsectl) */
     int64_t session_expiry_s;       /* 0: clean start always (lapsectl) */
+    const char *spool_dir;          /* where events outlive the process; NULL: in memory only */
+    size_t inbox_max_messages;      /* that wait for the loop; 0: 64 */
 };
 
 struct mqtt_callbacks {
-    void (*on_up)(void *user);   /* subscriptions are confirmed */
+    void (*on_up)(void *user); /* subscriptions are confirmed */
     /* The link was lost, or an attempt failed for a reason not told since it was last up. */
     void (*on_down)(const struct error *why, void *user);
     /* valid during the call only */
@@ -96,17 +100,19 @@ enum mqtt_content {
 void mqtt_publish_retained(struct mqtt_client *client, const char *topic, enum mqtt_content content,
                            const void *payload, size_t len);
 /* Not retained, in order, kept while the broker is away (max_events; the oldest is dropped and
- * counted). */
+ * counted), with a spool also over a crash: sent at least once, twice only when it was under way.
+ */
 void mqtt_publish_event(struct mqtt_client *client, const char *topic, const char *json);
-/* As an event, with the MQTT 5 correlation data echoed (NULL = none): acks to a response topic. */
+/* As an event, but in memory only (who asked is gone after a crash), with the MQTT 5 correlation
+ * data echoed (NULL = none): acks to a response topic. */
 void mqtt_publish_reply(struct mqtt_client *client, const char *topic, const char *json,
                         const uint8_t *correlation, size_t correlation_len);
 /* Plain publish for clients such as lapsectl; response_topic NULL = none; expiry_s 0 = none. */
 void mqtt_publish_command(struct mqtt_client *client, const char *topic, const char *payload,
                           const char *response_topic, int64_t expiry_s);
 
-/* Clears what is no longer made (purge): the broker drops its retained value, and it is not sent on a
- * new connection any more. The topic may be one of an earlier run. */
+/* Clears what is no longer made (purge): the broker drops its retained value, and it is not sent on
+ * a new connection any more. The topic may be one of an earlier run. */
 void mqtt_forget_retained(struct mqtt_client *client, const char *topic);
 
 void mqtt_client_link(const struct mqtt_client *client, struct mqtt_link *ret_link);

@@ -10,9 +10,13 @@
 
 #include <string.h>
 
-void inbox_init(struct inbox *inbox, struct wake *wake)
+void inbox_init(struct inbox *inbox, struct wake *wake, size_t max_messages)
 {
-    *inbox = (struct inbox){.wake = wake};
+    *inbox = (struct inbox){
+        .wake = wake,
+        .max_messages = max_messages ? max_messages : INBOX_MAX_MESSAGES,
+        .max_bytes = MAX(max_messages * INBOX_MESSAGE_BYTES, (size_t)INBOX_MAX_BYTES),
+    };
     pthread_mutex_init(&inbox->lock, NULL);
     list_init(&inbox->events);
 }
@@ -100,7 +104,7 @@ static bool reserve(struct inbox *inbox, size_t size)
     bool fits;
 
     pthread_mutex_lock(&inbox->lock);
-    fits = inbox->messages < INBOX_MAX_MESSAGES && inbox->message_bytes + size <= INBOX_MAX_BYTES;
+    fits = inbox->messages < inbox->max_messages && inbox->message_bytes + size <= inbox->max_bytes;
     if (fits) {
         inbox->messages++;
         inbox->message_bytes += size;

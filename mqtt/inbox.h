@@ -9,7 +9,8 @@
 
 #include <pthread.h>
 
-enum { INBOX_MAX_MESSAGES = 64, INBOX_MAX_BYTES = 1024 * 1024 };
+/* Unless the owner wants more: whoever watches a fleet gets all retained topics in one burst. */
+enum { INBOX_MAX_MESSAGES = 64, INBOX_MAX_BYTES = 1024 * 1024, INBOX_MESSAGE_BYTES = 4096 };
 
 enum inbox_kind {
     INBOX_UP,      /* the broker accepted us */
@@ -45,11 +46,13 @@ struct inbox {
     pthread_mutex_t lock;
     struct list events;
     size_t messages, message_bytes; /* of the MESSAGE events in the queue */
+    size_t max_messages, max_bytes;
     int64_t dropped_messages;
     struct wake *wake; /* NULL once closed */
 };
 
-void inbox_init(struct inbox *inbox, struct wake *wake);
+/* max_messages 0: the usual. */
+void inbox_init(struct inbox *inbox, struct wake *wake, size_t max_messages);
 void inbox_done(struct inbox *inbox);
 /* Nobody listens any more: what is there goes, what comes is dropped, wake is not touched again. */
 void inbox_close(struct inbox *inbox);

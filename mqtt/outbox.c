@@ -42,6 +42,8 @@ struct outbox {
     size_t event_count; /* waiting and in flight */
     size_t event_bytes;
     int64_t dropped_events;
+    outbox_gone_fn on_gone; /* NULL = none */
+    void *gone_user;
 };
 
 static void *copy_bytes(const void *data, size_t len)
@@ -106,6 +108,12 @@ void outbox_free(struct outbox *outbox)
     item_free(item);
     free_p(&outbox->last_topic);
     free_p(&outbox);
+}
+
+void outbox_on_gone(struct outbox *outbox, outbox_gone_fn on_gone, void *user)
+{
+    outbox->on_gone = on_gone;
+    outbox->gone_user = user;
 }
 
 static bool is_waiting(const struct item *item)
@@ -185,20 +193,29 @@ void outbox_refresh(struct outbox *outbox)
 
 static void forget_event(struct outbox *outbox, struct item *item)
 {
+    uint64_t ticket = item->message.ticket;
+
     outbox->event_count--;
     outbox->event_bytes -= item_bytes(item);
     item_free(item);
+    if (ticket && outbox->on_gone)
+        outbox->on_gone(ticket, outbox->gone_user);
 }
 
-/* False when no event waits: those in flight are not dropped, the broker may have them already. */
-static bool drop_oldest_event(struct outbox *outbox)
+bool outbox_has_room(const struct outbox *outbox)
+{
+    return outbox->event_count < OUTBOX_ROOM_EVENTS && outbox->event_bytes < OUTBOX_ROOM_BYTES;
+}
+
+/* Those in flight are not dropped, the broker may have them already. */
+bool outbox_drop_event(struct outbox *outbox)
 {
     struct item *item;
 
     LIST_FOR_EACH(&outbox->waiting, item, struct item, waiting)
     if (!item->message.retained) {
-        forget_event(outbox, item);
         outbox->dropped_events++;
+        forget_event(outbox, item);
         return true;
     }
     return false;
@@ -212,7 +229,7 @@ void outbox_add_event(struct outbox *outbox, const struct outbox_message *messag
     outbox->event_bytes += item_bytes(item);
     list_append(&outbox->waiting, &item->waiting);
     while (outbox->event_count > outbox->max_events || outbox->event_bytes > OUTBOX_EVENTS_BYTES)
-        if (!drop_oldest_event(outbox))
+        if (!outbox_drop_event(outbox))
             break;
 }
 
@@ -340,4 +357,9 @@ bool outbox_idle(const struct outbox *outbox)
 int64_t outbox_dropped_events(const struct outbox *outbox)
 {
     return outbox->dropped_events;
+}
+
+size_t outbox_event_count(const struct outbox *outbox)
+{
+    return outbox->event_count;
 }

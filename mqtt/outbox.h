@@ -13,7 +13,9 @@ enum {
     OUTBOX_WINDOW = 10,                    /* messages in flight */
     OUTBOX_WINDOW_BYTES = 512 * 1024,      /* in flight, unless it is a single one */
     OUTBOX_EVENTS_BYTES = 4 * 1024 * 1024, /* of all events together */
-    OUTBOX_EXPIRY_S = 24 * 60 * 60,        /* of retained JSON and JPEG */
+    OUTBOX_ROOM_EVENTS = 64,
+    OUTBOX_ROOM_BYTES = 256 * 1024,
+    OUTBOX_EXPIRY_S = 24 * 60 * 60, /* of retained JSON and JPEG */
 };
 
 struct outbox_message {
@@ -27,15 +29,19 @@ struct outbox_message {
     const char *response_topic; /* NULL = none */
     const void *correlation;    /* NULL = none */
     size_t correlation_len;
+    uint64_t ticket; /* of an event: for outbox_gone_fn; 0 = nobody waits for it */
 };
 
 struct outbox;
+/* An event with a ticket was confirmed, or given up. */
+typedef void (*outbox_gone_fn)(uint64_t ticket, void *user);
 
 /* last_topic: the retained topic that goes after all others on each link (availability); NULL =
  * none.
  */
 struct outbox *outbox_new(size_t max_events, const char *last_topic) MUST_CHECK;
 void outbox_free(struct outbox *outbox);
+void outbox_on_gone(struct outbox *outbox, outbox_gone_fn on_gone, void *user);
 
 /* The value already there is not sent again. Empty: clears the topic at the broker, then forgets
  * it. */
@@ -43,6 +49,10 @@ void outbox_set_retained(struct outbox *outbox, const char *topic, enum mqtt_con
                          const void *payload, size_t len);
 /* Copies everything; the oldest waiting event goes when there are too many. */
 void outbox_add_event(struct outbox *outbox, const struct outbox_message *message);
+/* Whether it is worth adding events that can wait elsewhere. */
+bool outbox_has_room(const struct outbox *outbox);
+/* Drops the oldest event that waits, and counts it; false: none does. */
+bool outbox_drop_event(struct outbox *outbox);
 /* Retained values that expire at the broker wait to be sent anew. */
 void outbox_refresh(struct outbox *outbox);
 
@@ -64,6 +74,7 @@ const char *outbox_topic_of(const struct outbox *outbox, int mid);
 void outbox_acked(struct outbox *outbox, int mid);
 
 bool outbox_idle(const struct outbox *outbox); /* nothing waits, nothing is in flight */
+size_t outbox_event_count(const struct outbox *outbox);
 int64_t outbox_dropped_events(const struct outbox *outbox);
 
 #endif

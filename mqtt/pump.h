@@ -15,6 +15,7 @@ struct pump_config { /* copied */
     const char *client_id;
     const char *will_topic; /* NULL = no will */
     int64_t session_expiry_s;
+    size_t inbox_max_messages; /* 0: INBOX_MAX_MESSAGES */
 };
 
 struct pump;

@@ -36,8 +36,9 @@ static const struct conf_field fields[] = {
     {FIELD(key_file), .type = CONF_PATH, .help = "The private key of cert_file."},
     {FIELD(insecure_skip_hostname), .type = CONF_BOOL, .fallback = "false",
      .help = "Accept a certificate that was made for another host name."},
-    {FIELD(max_events), .type = CONF_INT, .fallback = "1000", .min = 10, .max = 100000,
-     .help = "Events and acknowledgements kept while the broker is away; the oldest go first."},
+    {FIELD(max_events), .type = CONF_INT, .fallback = "50000", .min = 10, .max = 1000000,
+     .help = "Events and acknowledgements kept on disk while the broker is away (16 MiB at most); "
+             "the oldest go first."},
 };
 
 const struct conf_table mqtt_table = {

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,6 +250,67 @@ static void test_print_without_a_broker_is_told_later(void **state)
     rig_pass(rig);
 }
 
+static bool spool_mentions(struct rig *rig, const char *text)
+{
+    CLEANUP(free_p) char *pattern = xasprintf("%s/data/spool/*.spool", rig_dir(rig));
+    glob_t found;
+    bool mentions = false;
+
+    if (glob(pattern, 0, NULL, &found) != 0)
+        return false;
+    for (size_t i = 0; i < found.gl_pathc && !mentions; i++) {
+        CLEANUP(free_p) char *data = NULL;
+        size_t len;
+
+        mentions = path_read_file(found.gl_pathv[i], LOG_MAX_BYTES, &data, &len, NULL) == 0 &&
+                   memmem(data, len, text, strlen(text));
+    }
+    globfree(&found);
+    return mentions;
+}
+
+/* The last frame on disk has its event there, too: between the two a kill costs the event. */
+static bool last_frame_is_spooled(struct rig *rig)
+{
+    CLEANUP(free_p) char *text = xasprintf("\"frame\":%zu,", frames_on_disk(rig, NULL));
+
+    return spool_mentions(rig, text);
+}
+
+static void expect_frames_in_order(struct rig *rig)
+{
+    int64_t last = 0;
+
+    for (size_t i = 0; i < rig_event_count(rig, "frame"); i++) {
+        int64_t frame = (int64_t)json_number(json_get(rig_event(rig, "frame", i), "frame"));
+
+        assert_true(frame >= last - IN_FLIGHT_MAX && frame <= last + 1);
+        last = MAX(last, frame);
+    }
+}
+
+static void test_events_of_an_outage_survive_kills_of_the_agent(void **state)
+{
+    struct scene *scene = *state;
+    struct rig *rig = scene->rig;
+
+    rig_agent_start(rig);
+    sim_do(rig, "/sim/command?do=start");
+    RIG_WAIT(rig, rig_event_count(rig, "frame") >= 2);
+    rig_broker_kill(rig);
+    for (int kills = 0; kills < 3; kills++) {
+        size_t stored = frames_on_disk(rig, NULL);
+
+        RIG_WAIT(rig, frames_on_disk(rig, NULL) >= stored + 2 && last_frame_is_spooled(rig));
+        rig_agent_signal(rig, SIGKILL);
+        rig_agent_spawn(rig);
+    }
+    start_broker_before_agent(rig);
+    await_end(rig);
+    expect_frames_in_order(rig);
+    rig_pass(rig);
+}
+
 static void make_user(struct rig *rig, const struct scene *scene)
 {
     CLEANUP(free_p) char *users = path_join(scene->dir, "users");
@@ -325,6 +387,7 @@ int main(void)
         TEST(test_broker_that_dies_mid_print_costs_nothing, setup),
         TEST(test_broker_that_dies_twice_costs_nothing, setup),
         TEST(test_print_without_a_broker_is_told_later, setup),
+        TEST(test_events_of_an_outage_survive_kills_of_the_agent, setup),
         TEST(test_refused_login_is_said_and_stops_no_print, setup_login),
         TEST(test_killed_agent_is_offline_for_everybody, setup),
         TEST(test_agent_back_at_once_was_never_offline, setup),

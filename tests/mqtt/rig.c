@@ -102,6 +102,7 @@ void peer_start(struct peer *peer, struct rig *rig, const char *id, const char *
         .client_id = id,
         .availability_topic = availability,
         .session_expiry_s = session_expiry_s,
+        .spool_dir = peer->spool_dir,
     };
     const struct mqtt_callbacks callbacks = {
         .on_up = on_up, .on_down = on_down, .on_message = on_message, .on_problem = on_problem};

@@ -39,6 +39,7 @@ struct note {
 
 struct peer {
     struct mqtt_settings settings;
+    const char *spool_dir; /* optional; set before peer_start() */
     struct mqtt_client *client;
     int ups, downs;
     struct error down; /* the last one */

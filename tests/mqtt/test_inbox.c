@@ -30,7 +30,7 @@ static int setup(void **state)
     if (loop_new(&f->loop, NULL) < 0)
         return -1;
     f->wake = wake_new(f->loop, on_wake, f);
-    inbox_init(&f->inbox, f->wake);
+    inbox_init(&f->inbox, f->wake, 0);
     *state = f;
     return 0;
 }
@@ -111,6 +111,19 @@ static void the_newest_messages_are_dropped_and_counted_when_64_wait(void **stat
     assert_int_equal(take_all(&f->inbox), 1);
 }
 
+/* A fleet's retained topics come in one burst. */
+static void whoever_wants_more_than_64_gets_them(void **state)
+{
+    struct fixture *f = *state;
+
+    inbox_done(&f->inbox);
+    inbox_init(&f->inbox, f->wake, 4096);
+    for (int i = 0; i < 4100; i++)
+        push(&f->inbox, "x", 1);
+    assert_int_equal(inbox_dropped_messages(&f->inbox), 4);
+    assert_int_equal(take_all(&f->inbox), 4096);
+}
+
 static void messages_are_bounded_in_bytes_too(void **state)
 {
     struct fixture *f = *state;
@@ -167,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         INBOX_TEST(a_message_arrives_whole_with_its_properties),
         INBOX_TEST(the_newest_messages_are_dropped_and_counted_when_64_wait),
+        INBOX_TEST(whoever_wants_more_than_64_gets_them),
         INBOX_TEST(messages_are_bounded_in_bytes_too),
         INBOX_TEST(a_flood_of_messages_does_not_push_out_acknowledgements),
         INBOX_TEST(an_end_that_nobody_heard_is_replaced_by_the_next),

@@ -44,7 +44,7 @@ static void without_any_setting_it_is_the_broker_of_this_machine(void **state)
     assert_int_equal(settings.protocol, 0);
     assert_string_equal(settings.prefix, "timelapse");
     assert_int_equal(settings.keepalive_s, 30);
-    assert_int_equal(settings.max_events, 1000);
+    assert_int_equal(settings.max_events, 50000);
     assert_false(settings.tls || settings.insecure_skip_hostname);
     assert_null(settings.user);
     assert_null(settings.password);
