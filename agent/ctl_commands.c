@@ -28,7 +28,6 @@ const struct ctl_own_command ctl_own_commands[] = {
     {.name = "call",
      .usage = "METHOD ['{JSON}']",
      .help = "call a JSON-RPC method with its params as they are",
-     .flags = CTL_WORDS_LAST,
      .run = ctl_call},
     {.name = "help",
      .usage = "[COMMAND]",

@@ -8,6 +8,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/ctl_fleet.h"
 #include "agent/ctl_print.h"
 #include "agent/ctl_say.h"
 #include "agent/ctl_table.h"
@@ -44,20 +45,6 @@ struct many {
 };
 
 /* --- who should answer --- */
-
-bool ctl_many_means(const struct ctl_options *options, const struct ctl_agent *agent)
-{
-    const cJSON *groups = json_get(agent->info, "groups");
-
-    if (!agent->announced)
-        return false;
-    if (!options->group)
-        return true;
-    for (const cJSON *group = json_first(groups); group; group = json_next(group))
-        if (str_equal(json_string(group), options->group))
-            return true;
-    return false;
-}
 
 static struct reply *find_or_add(struct many *many, const struct ctl_agent *agent)
 {
@@ -336,32 +323,16 @@ static void on_news(struct ctl *ctl, const struct ctl_news *news)
     conclude_when_all_answered(ctl);
 }
 
-static void nobody(struct ctl *ctl)
-{
-    const struct ctl_options *options = ctl->options;
-
-    if (options->group)
-        ctl_exit(ctl, ctl_fail(options, CTL_NO_ANSWER,
-                               "no agent on this broker is in the group '%s'; groups stand in the"
-                               " agent's configuration: agent = { groups = [ … ] }",
-                               options->group));
-    else
-        ctl_exit(ctl, ctl_fail(options, CTL_NO_ANSWER,
-                               "no agent was ever seen on this broker below '%s'; is lapsed"
-                               " running, and with this broker and prefix? (--prefix)",
-                               options->mqtt.prefix));
-}
-
 static void on_settled(struct ctl *ctl)
 {
     struct many *many = ctl->data;
     struct ctl_agent *agent;
 
     LIST_FOR_EACH(&ctl->world.agents, agent, struct ctl_agent, link)
-    if (ctl_many_means(ctl->options, agent))
+    if (ctl_fleet_has(ctl->options, agent))
         find_or_add(many, agent);
     if (list_empty(&many->replies)) {
-        nobody(ctl);
+        ctl_exit(ctl, ctl_fleet_nobody(ctl->options));
         return;
     }
     many->sent = true;

@@ -7,7 +7,4 @@
 
 /* Runs to its end; the exit code is 0 only when every agent said ok. */
 int ctl_many(const struct ctl_options *options, struct ctl_request *request);
-/* Whether --all or --group mean this agent. */
-bool ctl_many_means(const struct ctl_options *options, const struct ctl_agent *agent);
-
 #endif

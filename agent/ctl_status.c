@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lapsectl status: waits for the retained topics and shows them as small tables. */
 #include "agent/ctl_commands.h"
+#include "agent/ctl_fleet.h"
 #include "agent/ctl_say.h"
 #include "agent/ctl_table.h"
 #include "agent/ctl_task.h"
@@ -211,10 +212,31 @@ static int no_agent(const struct ctl_options *options)
                     options->mqtt.prefix);
 }
 
+static void show_fleet(struct ctl *ctl)
+{
+    struct ctl_agent *agent;
+    size_t count = 0;
+
+    if (!ctl->options->json)
+        count = ctl_fleet_print(ctl, SIZE_MAX, stdout);
+    else
+        LIST_FOR_EACH(&ctl->world.agents, agent, struct ctl_agent, link)
+    if (ctl_fleet_has(ctl->options, agent)) {
+        print_agent_json(agent);
+        count++;
+    }
+    ctl_exit(ctl, count > 0 ? CTL_OK : ctl_fleet_nobody(ctl->options));
+}
+
 static void on_settled(struct ctl *ctl)
 {
     struct ctl_agent *agent;
     bool first = true;
+
+    if (ctl_options_many(ctl->options)) {
+        show_fleet(ctl);
+        return;
+    }
 
     LIST_FOR_EACH(&ctl->world.agents, agent, struct ctl_agent, link)
     {

@@ -18,7 +18,9 @@
 enum {
     QUIET_MS = 500,
     QUIET_COMPLETE_MS = 60,
-    FLEET_MESSAGES = 4096, /* all retained topics of a fleet come in one burst */
+    QUIET_STAGE_MS = 150,
+    FIRST_STAGE = 2,
+    FLEET_MESSAGES = 4096, /* the retained topics of a fleet come in large bursts */
 };
 
 int64_t ctl_timeout_ms(const struct ctl_options *options)
@@ -41,6 +43,7 @@ void ctl_exit(struct ctl *ctl, int exit_code)
     ctl->exit_code = exit_code;
     timer_stop(ctl->quiet);
     timer_stop(ctl->deadline);
+    timer_stop(ctl->tick);
     if (ctl->up)
         mqtt_client_stop(ctl->mqtt, on_stopped, ctl);
     else
@@ -55,10 +58,47 @@ void ctl_set_deadline(struct ctl *ctl, int64_t ms)
         timer_stop(ctl->deadline);
 }
 
+void ctl_tick_after(struct ctl *ctl, int64_t ms)
+{
+    if (!timer_active(ctl->tick))
+        timer_start(ctl->tick, ms);
+}
+
+/* --- the retained topics --- */
+
+static bool has_more_filters(const struct ctl *ctl)
+{
+    return ctl->task->filters[ctl->subscribed] != NULL;
+}
+
 static void await_quiet(struct ctl *ctl)
 {
-    if (!ctl->settled)
+    if (ctl->settled)
+        return;
+    if (has_more_filters(ctl))
+        timer_start(ctl->quiet, QUIET_STAGE_MS);
+    else
         timer_start(ctl->quiet, ctl->task->is_complete(&ctl->world) ? QUIET_COMPLETE_MS : QUIET_MS);
+}
+
+static void subscribe_next(struct ctl *ctl)
+{
+    const char *agent = ctl->options->agent ? ctl->options->agent : "+";
+    const char *what = ctl->task->filters[ctl->subscribed++];
+    bool replies = str_equal(what, CTL_REPLIES);
+    CLEANUP(free_p)
+    char *filter = xasprintf("%s/v1/%s/%s%s%s", ctl->options->mqtt.prefix, agent, what,
+                             replies ? "/" : "", replies ? ctl->client_id : "");
+
+    mqtt_subscribe(ctl->mqtt, filter, !replies);
+}
+
+static void subscribe(struct ctl *ctl)
+{
+    bool many = ctl_options_many(ctl->options);
+
+    while (has_more_filters(ctl) && !(many && ctl->subscribed == FIRST_STAGE))
+        subscribe_next(ctl);
 }
 
 /* --- what the client tells --- */
@@ -151,6 +191,11 @@ static void on_quiet(void *user)
 {
     struct ctl *ctl = user;
 
+    if (has_more_filters(ctl)) {
+        subscribe_next(ctl);
+        timer_start(ctl->quiet, QUIET_MS);
+        return;
+    }
     ctl->settled = true;
     warn_of_loss(ctl);
     ctl->task->on_settled(ctl);
@@ -167,6 +212,14 @@ static void on_deadline(void *user)
     ctl_exit(ctl, ctl_fail(ctl->options, CTL_UNREACHABLE,
                            "no answer from the broker at %s within %.1f s (--host, --timeout)",
                            ctl->options->mqtt.host, (double)ctl_timeout_ms(ctl->options) / 1000));
+}
+
+static void on_tick(void *user)
+{
+    struct ctl *ctl = user;
+
+    if (!ctl->ended && ctl->task->on_tick)
+        ctl->task->on_tick(ctl);
 }
 
 static void on_signal(int signum, void *user)
@@ -187,21 +240,6 @@ static void on_signal(int signum, void *user)
 }
 
 /* --- birth and death --- */
-
-static void subscribe(struct ctl *ctl)
-{
-    const char *agent = ctl->options->agent ? ctl->options->agent : "+";
-
-    for (size_t i = 0; ctl->task->filters[i]; i++) {
-        bool replies = str_equal(ctl->task->filters[i], CTL_REPLIES);
-        CLEANUP(free_p)
-        char *filter =
-            xasprintf("%s/v1/%s/%s%s%s", ctl->options->mqtt.prefix, agent, ctl->task->filters[i],
-                      replies ? "/" : "", replies ? ctl->client_id : "");
-
-        mqtt_subscribe(ctl->mqtt, filter, !replies);
-    }
-}
 
 static void name_ourselves(struct ctl *ctl)
 {
@@ -224,6 +262,7 @@ static void ctl_open(struct ctl *ctl)
     ctl->world.client_id = ctl->client_id;
     ctl->quiet = timer_new(ctl->loop, on_quiet, ctl);
     ctl->deadline = timer_new(ctl->loop, on_deadline, ctl);
+    ctl->tick = timer_new(ctl->loop, on_tick, ctl);
     ctl->interrupt = signal_watch_new(ctl->loop, SIGINT, on_signal, ctl);
     ctl->terminate = signal_watch_new(ctl->loop, SIGTERM, on_signal, ctl);
     ctl->mqtt = mqtt_client_new(ctl->loop, &config, &callbacks, ctl);
@@ -235,6 +274,7 @@ static void ctl_close(struct ctl *ctl)
     mqtt_client_free(ctl->mqtt);
     signal_watch_free(ctl->terminate);
     signal_watch_free(ctl->interrupt);
+    timer_free(ctl->tick);
     timer_free(ctl->deadline);
     timer_free(ctl->quiet);
     ctl_world_done(&ctl->world);

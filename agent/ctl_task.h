@@ -13,7 +13,9 @@ struct ctl;
 #define CTL_REPLIES "reply" /* as a filter: the answers of JSON-RPC that are for us */
 
 struct ctl_task {
-    /* Subscribed below <prefix>/v1/<agent>/, the agent of --agent or any; NULL-terminated. */
+    /* Subscribed below <prefix>/v1/<agent>/, the agent of --agent or any; NULL-terminated. With
+     * --all or --group one after the other, when the burst of the last one is over: a broker drops
+     * what it cannot queue for us. "availability" and "info" come first. */
     const char *const *filters;
     /* Whether all was seen that the filters can bring; then less silence ends the burst. */
     bool (*is_complete)(const struct ctl_world *world);
@@ -26,6 +28,8 @@ struct ctl_task {
     void (*on_settled)(struct ctl *ctl);
     /* The time of ctl_set_deadline() is over. */
     void (*on_deadline)(struct ctl *ctl);
+    /* The time of ctl_tick_after() is over. May be NULL. */
+    void (*on_tick)(struct ctl *ctl);
     /* For a person who ended it, or whose broker is lost: "mk4: preview goes on at the agent". The
      * caller frees. May be NULL. */
     char *(*what_is_left)(const struct ctl *ctl);
@@ -39,8 +43,9 @@ struct ctl {
     char client_id[32]; /* an id of the contract, as in rpc/<client> */
     struct loop *loop;
     struct mqtt_client *mqtt;
-    struct timer *quiet, *deadline;
+    struct timer *quiet, *deadline, *tick;
     struct signal_watch *interrupt, *terminate;
+    size_t subscribed; /* of the filters */
     bool up, settled, ended;
     int exit_code;
 };
@@ -50,6 +55,8 @@ int ctl_run(const struct ctl_options *options, const struct ctl_task *task, void
 void ctl_exit(struct ctl *ctl, int exit_code);
 /* 0 = none. Until it is set, the time-out for reaching the broker runs. */
 void ctl_set_deadline(struct ctl *ctl, int64_t ms);
+/* Calls on_tick, unless it will be called anyway. */
+void ctl_tick_after(struct ctl *ctl, int64_t ms);
 /* --timeout, or the default. */
 int64_t ctl_timeout_ms(const struct ctl_options *options);
 

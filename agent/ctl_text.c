@@ -113,3 +113,22 @@ size_t ctl_text_width(const char *text)
         width += ((unsigned char)*text & 0xc0) != 0x80;
     return width;
 }
+
+size_t ctl_text_fit(const char *text, size_t columns)
+{
+    size_t at = 0;
+
+    while (text[at]) {
+        bool begins = ((unsigned char)text[at] & 0xc0) != 0x80;
+
+        if (text[at] == '\033') {
+            at += strcspn(text + at, "m");
+            at += text[at] == 'm';
+            continue;
+        }
+        if (begins && columns-- == 0)
+            break;
+        at++;
+    }
+    return at;
+}

@@ -26,5 +26,7 @@ char *ctl_text_clean(const char *text) MUST_CHECK;
 
 /* Columns that a UTF-8 text takes, one for each character. */
 size_t ctl_text_width(const char *text);
+/* How many bytes of it fit into so many columns; colours take none. */
+size_t ctl_text_fit(const char *text, size_t columns);
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* lapsectl watch: one line for each unit. On a terminal the lines are drawn over in place and what
- * happened scrolls by above them; in a pipe or file a line is written when it changed. */
+/* lapsectl watch: one line for each unit, or with --all and --group for each agent. On a terminal
+ * the lines are drawn over in place and what happened scrolls by above them; in a pipe or file a
+ * line is written when it changed. */
 #include "agent/ctl_commands.h"
+#include "agent/ctl_fleet.h"
 #include "agent/ctl_say.h"
 #include "agent/ctl_table.h"
 #include "agent/ctl_task.h"
@@ -17,6 +19,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+enum { REDRAW_MS = 250 };
+
 struct watch_line {
     struct list link;
     char *key;  /* agent/unit */
@@ -26,6 +30,7 @@ struct watch_line {
 struct watch_data {
     const char *unit; /* NULL: all */
     bool terminal;
+    bool fleet;   /* agents instead of units */
     size_t drawn; /* lines of the block on the terminal */
     struct list lines;
 };
@@ -166,24 +171,13 @@ static void lines_free(struct watch_data *watch)
     }
 }
 
-static size_t terminal_columns(void)
+static struct winsize terminal_size(void)
 {
-    struct winsize size;
+    struct winsize size = {0};
 
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-/* A line that wraps could not be drawn over. */
-static size_t bytes_of_columns(const char *text, size_t columns)
-{
-    size_t at = 0;
-
-    while (text[at] && (columns > 0 || ((unsigned char)text[at] & 0xc0) == 0x80)) {
-        if (((unsigned char)text[at] & 0xc0) != 0x80)
-            columns--;
-        at++;
-    }
-    return at;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0)
+        size = (struct winsize){.ws_col = 80, .ws_row = 24};
+    return size;
 }
 
 static void erase_block(struct watch_data *watch)
@@ -193,18 +187,46 @@ static void erase_block(struct watch_data *watch)
     watch->drawn = 0;
 }
 
+/* A line that wraps could not be drawn over. */
+static void draw_line(struct watch_data *watch, const char *text, size_t columns)
+{
+    printf("%.*s%s\n", (int)ctl_text_fit(text, columns - 1), text,
+           ctl_colour_off(CTL_BAD, strchr(text, '\033') != NULL));
+    watch->drawn++;
+}
+
 static void draw_block(struct watch_data *watch)
 {
-    size_t columns = terminal_columns();
+    size_t columns = terminal_size().ws_col;
     struct watch_line *line;
 
     LIST_FOR_EACH(&watch->lines, line, struct watch_line, link)
     {
         CLEANUP(free_p) char *text = xasprintf("%s  %s", line->key, line->text);
 
-        printf("%.*s\n", (int)bytes_of_columns(text, columns - 1), text);
-        watch->drawn++;
+        draw_line(watch, text, columns);
     }
+    fflush(stdout);
+}
+
+/* All agents, as many as the terminal has lines for. */
+static void draw_fleet(struct ctl *ctl)
+{
+    struct watch_data *watch = ctl->data;
+    struct winsize size = terminal_size();
+    CLEANUP(free_p) char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    char *rest, *line;
+
+    if (!out)
+        abort();
+    ctl_fleet_print(ctl, size.ws_row - 1U, out);
+    fclose(out);
+    erase_block(watch);
+    rest = text;
+    while ((line = strsep(&rest, "\n")) && rest)
+        draw_line(watch, line, size.ws_col);
     fflush(stdout);
 }
 
@@ -239,7 +261,7 @@ static void show_event(struct watch_data *watch, const char *key, const char *te
 {
     erase_block(watch);
     write_line(key, text);
-    if (watch->terminal)
+    if (watch->terminal && !watch->fleet)
         draw_block(watch);
     fflush(stdout);
 }
@@ -278,15 +300,44 @@ static void show_news(struct watch_data *watch, const struct ctl_news *news)
         show_event(watch, key, text);
 }
 
+/* A fleet says a lot: drawn at most a few times a second. */
+static void show_fleet_news(struct ctl *ctl, const struct ctl_news *news)
+{
+    struct watch_data *watch = ctl->data;
+
+    if (!ctl_fleet_has(ctl->options, news->agent))
+        return;
+    if (news->kind == TOPIC_UNIT_EVENT)
+        show_news(watch, news);
+    else if (!watch->terminal)
+        show_state(watch, news->agent->id, ctl_fleet_line(news->agent));
+    if (watch->terminal)
+        ctl_tick_after(ctl, REDRAW_MS);
+}
+
 static void on_news(struct ctl *ctl, const struct ctl_news *news)
 {
-    if (ctl->options->json)
+    struct watch_data *watch = ctl->data;
+
+    if (ctl->settled && watch->fleet && !ctl->options->json)
+        show_fleet_news(ctl, news);
+    else if (ctl->options->json)
         ctl_print_json(news->json);
     /* until all is there, an agent's availability may be behind its units' states */
     else if (ctl->settled)
-        show_news(ctl->data, news);
+        show_news(watch, news);
     if (ferror(stdout)) /* nobody reads any more */
         ctl_exit(ctl, CTL_OK);
+}
+
+static void show_first(struct ctl *ctl, const struct ctl_agent *agent)
+{
+    struct watch_data *watch = ctl->data;
+
+    if (!watch->fleet)
+        show_agent(watch, agent);
+    else if (ctl_fleet_has(ctl->options, agent))
+        show_state(watch, agent->id, ctl_fleet_line(agent));
 }
 
 static void on_settled(struct ctl *ctl)
@@ -294,9 +345,11 @@ static void on_settled(struct ctl *ctl)
     struct watch_data *watch = ctl->data;
     struct ctl_agent *agent;
 
-    if (!ctl->options->json)
+    if (!ctl->options->json && watch->fleet && watch->terminal)
+        draw_fleet(ctl);
+    else if (!ctl->options->json)
         LIST_FOR_EACH(&ctl->world.agents, agent, struct ctl_agent, link)
-    show_agent(watch, agent);
+    show_first(ctl, agent);
     if (list_empty(&ctl->world.agents))
         ctl_note(ctl->options, "no agent was seen yet; waiting for one");
     ctl_set_deadline(ctl, ctl->options->timeout_ms);
@@ -311,17 +364,24 @@ int ctl_watch(const struct ctl_options *options, char **words, int word_count)
 {
     static const char *const filters[] = {"availability", "info", "unit/+/status", "unit/+/event",
                                           NULL};
-    static const struct ctl_task task = {.filters = filters,
-                                         .is_complete = ctl_world_introduced,
-                                         .stays = true,
-                                         .on_news = on_news,
-                                         .on_settled = on_settled,
-                                         .on_deadline = on_deadline};
-    struct watch_data watch = {.terminal = isatty(STDOUT_FILENO) != 0};
+    static const char *const fleet_filters[] = {
+        "availability",    "info",   "unit/+/status", "printer/+/status",
+        "camera/+/status", "status", "unit/+/event",  NULL};
+    struct ctl_task task = {.filters = filters,
+                            .is_complete = ctl_world_introduced,
+                            .stays = true,
+                            .on_news = on_news,
+                            .on_settled = on_settled,
+                            .on_tick = draw_fleet,
+                            .on_deadline = on_deadline};
+    struct watch_data watch = {.terminal = isatty(STDOUT_FILENO) != 0,
+                               .fleet = ctl_options_many(options)};
     int exit_code;
 
     if (word_count > 1)
         return ctl_fail(options, CTL_USAGE, "usage: watch [UNIT]");
+    if (watch.fleet)
+        task.filters = fleet_filters;
     watch.unit = word_count > 0 ? words[0] : NULL;
     list_init(&watch.lines);
     exit_code = ctl_run(options, &task, &watch);
