@@ -3,6 +3,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/ctl_acl.h"
 #include "agent/ctl_help.h"
 #include "agent/ctl_say.h"
 #include "agent/verbs.h"
@@ -29,6 +30,12 @@ const struct ctl_own_command ctl_own_commands[] = {
      .usage = "METHOD ['{JSON}']",
      .help = "call a JSON-RPC method with its params as they are",
      .run = ctl_call},
+    {.name = "acl",
+     .usage = "[--agents A,B] [--operators A,B] ...",
+     .help = "rules for the broker: who may say and hear what (mosquitto's acl_file)",
+     .details = ctl_acl_details,
+     .args = ctl_acl_args,
+     .run = ctl_acl},
     {.name = "help",
      .usage = "[COMMAND]",
      .help = "this help, or that of one command",

@@ -241,23 +241,28 @@ static void on_signal(int signum, void *user)
 
 /* --- birth and death --- */
 
-static void name_ourselves(struct ctl *ctl)
+/* Two of us may be one user, but not one client. */
+static void name_ourselves(struct ctl *ctl, char *ret_session, size_t size)
 {
+    const char *user = ctl->options->mqtt.user;
     uint32_t number = 0;
 
     if (getrandom(&number, sizeof(number), 0) < 0)
         number = (uint32_t)getpid();
-    snprintf(ctl->client_id, sizeof(ctl->client_id), "lapsectl-%08x", number);
+    snprintf(ret_session, size, "lapsectl-%08x", number);
+    snprintf(ctl->client_id, sizeof(ctl->client_id), "%s",
+             user && str_is_id(user) ? user : ret_session);
 }
 
 static void ctl_open(struct ctl *ctl)
 {
     static const struct mqtt_callbacks callbacks = {on_up, on_down, on_message, on_problem};
+    char session[32];
     struct mqtt_client_config config = {.settings = &ctl->options->mqtt,
-                                        .client_id = ctl->client_id,
+                                        .client_id = session,
                                         .inbox_max_messages = FLEET_MESSAGES};
 
-    name_ourselves(ctl);
+    name_ourselves(ctl, session, sizeof(session));
     ctl_world_init(&ctl->world);
     ctl->world.client_id = ctl->client_id;
     ctl->quiet = timer_new(ctl->loop, on_quiet, ctl);

@@ -5,6 +5,7 @@
 #define AGENT_CTL_TASK_H
 
 #include "agent/base/loop.h"
+#include "agent/base/str.h"
 #include "agent/ctl_options.h"
 #include "agent/ctl_world.h"
 
@@ -40,7 +41,8 @@ struct ctl {
     const struct ctl_task *task;
     void *data; /* the task's own */
     struct ctl_world world;
-    char client_id[32]; /* an id of the contract, as in rpc/<client> */
+    /* As in rpc/<client>: the user name, for an ACL knows no other; else made up. */
+    char client_id[STR_ID_MAX + 1];
     struct loop *loop;
     struct mqtt_client *mqtt;
     struct timer *quiet, *deadline, *tick;

@@ -8,7 +8,7 @@ set -eu
 packages() {
     case $1 in
     build) echo gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libcurl4-openssl-dev \
-        libconfig-dev libcjson-dev libmosquitto-dev libsqlite3-dev libturbojpeg0-dev ;;
+        libconfig-dev libcjson-dev libmosquitto-dev libssl-dev libsqlite3-dev libturbojpeg0-dev ;;
     run) echo ca-certificates mosquitto mosquitto-clients ffmpeg ;;
     test) echo clang libcmocka-dev "$(command -v npm >/dev/null || echo nodejs npm)" ;;
     *)

@@ -109,6 +109,11 @@ static const struct {
     [TOPIC_UNIT_EVENT] = {"unit", "event", NULL},
 };
 
+bool topic_kind_has_id(enum topic_kind kind)
+{
+    return shapes[kind].room != NULL;
+}
+
 char *topic_build(const char *prefix, const char *agent, enum topic_kind kind, const char *id)
 {
     const char *room = shapes[kind].room;

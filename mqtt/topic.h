@@ -23,7 +23,11 @@ enum topic_kind {
     TOPIC_UNIT_STATUS,
     TOPIC_UNIT_VIDEO,
     TOPIC_UNIT_EVENT,
+    TOPIC_KIND_COUNT,
 };
+
+/* Whether it is about a unit, printer or camera. */
+bool topic_kind_has_id(enum topic_kind kind);
 
 /* "<prefix>/v1/<agent>/…"; id: the unit, printer or camera, NULL for the agent's own topics. The
  * caller frees. */

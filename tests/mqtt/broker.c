@@ -75,15 +75,22 @@ static void write_settings(FILE *file, const char *settings, const char *dir)
     fprintf(file, "%s\n", settings);
 }
 
-struct broker *broker_new(int port, const char *settings)
+struct broker *broker_new_bare(int port)
 {
     struct broker *broker = xcalloc(1, sizeof(*broker));
-    CLEANUP(free_p) char *path = NULL;
-    FILE *file;
 
     broker->port = port;
     snprintf(broker->dir, sizeof(broker->dir), "/tmp/lapsed-mqtt-XXXXXX");
     check(mkdtemp(broker->dir) != NULL, "mkdtemp");
+    return broker;
+}
+
+struct broker *broker_new(int port, const char *settings)
+{
+    struct broker *broker = broker_new_bare(port);
+    CLEANUP(free_p) char *path = NULL;
+    FILE *file;
+
     path = path_join(broker->dir, "mosquitto.conf");
     file = fopen(path, "we");
     check(file != NULL, path);

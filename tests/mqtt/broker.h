@@ -13,6 +13,8 @@ int broker_free_port(void);
 /* A temporary directory and a configuration, not started. settings: lines added to the
  * configuration, where "%dir" stands for the directory; NULL = anybody may do anything. */
 struct broker *broker_new(int port, const char *settings);
+/* A temporary directory, in which the caller writes mosquitto.conf. */
+struct broker *broker_new_bare(int port);
 /* Writes dir/name, for settings that name files. */
 void broker_write_file(struct broker *broker, const char *name, const char *text);
 const char *broker_dir(const struct broker *broker);

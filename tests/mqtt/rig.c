@@ -130,15 +130,22 @@ void peer_stop(struct peer *peer, struct rig *rig)
     peer_done(peer);
 }
 
-void peer_done(struct peer *peer)
+void peer_forget_notes(struct peer *peer)
 {
-    mqtt_client_free(peer->client);
     for (size_t i = 0; i < peer->note_count; i++) {
         free_p(&peer->notes[i].topic);
         free_p(&peer->notes[i].payload);
         free_p(&peer->notes[i].response_topic);
         free_p(&peer->notes[i].correlation);
     }
+    memset(peer->notes, 0, sizeof(peer->notes));
+    peer->note_count = 0;
+}
+
+void peer_done(struct peer *peer)
+{
+    mqtt_client_free(peer->client);
+    peer_forget_notes(peer);
     conf_values_done(&mqtt_table, &peer->settings);
     memset(peer, 0, sizeof(*peer));
 }

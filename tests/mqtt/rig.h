@@ -62,6 +62,7 @@ void peer_stop(struct peer *peer, struct rig *rig);
 /* Frees at once, as a crash would. */
 void peer_done(struct peer *peer);
 
+void peer_forget_notes(struct peer *peer);
 /* The first note on topic, or the last; NULL when there is none. */
 const struct note *peer_note(const struct peer *peer, const char *topic);
 const struct note *peer_last_note(const struct peer *peer, const char *topic);
