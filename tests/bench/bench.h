@@ -14,6 +14,9 @@ struct bench_scale {
     int triggers; /* messages that ask for a frame */
     int shots;    /* of the baselines, one process each */
     int growth_s; /* seconds of a print before two 1080p cameras */
+    int wire_s;   /* seconds for which an idle agent's bytes are counted */
+    int flood_s;  /* seconds of a flood, and as many without */
+    int outage_s; /* seconds without a broker */
 };
 
 int bench_idle(const struct bench_scale *scale);
@@ -22,5 +25,8 @@ int bench_triggers(const struct bench_scale *scale);
 int bench_parks(const struct bench_scale *scale);
 int bench_memory(const struct bench_scale *scale);
 int bench_shots(const struct bench_scale *scale);
+int bench_payload(const struct bench_scale *scale);
+int bench_flood(const struct bench_scale *scale);
+int bench_storm(const struct bench_scale *scale);
 
 #endif

@@ -12,14 +12,29 @@ static const struct phase {
     const char *name;
     int (*run)(const struct bench_scale *scale);
 } phases[] = {
-    {"idle", bench_idle},   {"layers", bench_layers}, {"triggers", bench_triggers},
-    {"parks", bench_parks}, {"memory", bench_memory}, {"shots", bench_shots},
+    {"idle", bench_idle},       {"layers", bench_layers}, {"triggers", bench_triggers},
+    {"parks", bench_parks},     {"memory", bench_memory}, {"shots", bench_shots},
+    {"payload", bench_payload}, {"flood", bench_flood},   {"storm", bench_storm},
 };
 
-static const struct bench_scale whole = {
-    .idle_s = 30, .layers = 100, .parks = 24, .triggers = 210, .shots = 15, .growth_s = 40};
-static const struct bench_scale quick = {
-    .idle_s = 10, .layers = 12, .parks = 5, .triggers = 40, .shots = 4, .growth_s = 10};
+static const struct bench_scale whole = {.idle_s = 30,
+                                         .layers = 100,
+                                         .parks = 24,
+                                         .triggers = 210,
+                                         .shots = 15,
+                                         .growth_s = 40,
+                                         .wire_s = 310,
+                                         .flood_s = 10,
+                                         .outage_s = 60};
+static const struct bench_scale quick = {.idle_s = 10,
+                                         .layers = 12,
+                                         .parks = 5,
+                                         .triggers = 40,
+                                         .shots = 4,
+                                         .growth_s = 10,
+                                         .wire_s = 20,
+                                         .flood_s = 5,
+                                         .outage_s = 8};
 
 static const struct phase *find_phase(const char *name)
 {

@@ -48,6 +48,22 @@ struct process_memory procfs_memory(pid_t pid)
     };
 }
 
+double procfs_peak_mib(pid_t pid)
+{
+    return read_mib(pid, "status", "VmHWM");
+}
+
+void procfs_forget_peak(pid_t pid)
+{
+    CLEANUP(free_p) char *path = xasprintf("/proc/%d/clear_refs", (int)pid);
+    FILE *file = fopen(path, "we");
+
+    if (!file)
+        return;
+    fputs("5", file);
+    fclose(file);
+}
+
 static double thread_cpu_s(pid_t pid, const char *thread)
 {
     CLEANUP(free_p) char *name = xasprintf("task/%s/schedstat", thread);

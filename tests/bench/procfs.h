@@ -17,6 +17,10 @@ struct process_memory {
 struct process_memory procfs_memory(pid_t pid);
 /* VmRSS alone: cheap, and unlike Pss nothing that the process would have to wait for. */
 double procfs_resident_mib(pid_t pid);
+/* The highest VmRSS since the start or procfs_forget_peak(): nothing between two looks is missed.
+ */
+double procfs_peak_mib(pid_t pid);
+void procfs_forget_peak(pid_t pid);
 /* User and system time of all its threads, by the scheduler's own count (ns, not ticks). */
 double procfs_cpu_s(pid_t pid);
 /* VmRSS of all its direct children together. */

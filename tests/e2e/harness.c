@@ -156,13 +156,16 @@ static bool tap_is_up(struct rig *rig, void *user)
     return rig->tap_up;
 }
 
-static void tap_start(struct rig *rig)
+static void tap_start(struct rig *rig, bool deaf_to_commands)
 {
     static const struct mqtt_callbacks callbacks = {
         .on_up = on_tap_up, .on_down = on_tap_down, .on_message = on_tap_message};
     static const char *const filters[] = {
-        "timelapse/v1/+/+",        "timelapse/v1/+/cmd/#",     "timelapse/v1/+/unit/#",
-        "timelapse/v1/+/camera/#", "timelapse/v1/+/printer/#", "timelapse/v1/+/image/+/last/meta",
+        "timelapse/v1/+/+",
+        "timelapse/v1/+/unit/#",
+        "timelapse/v1/+/camera/#",
+        "timelapse/v1/+/printer/#",
+        "timelapse/v1/+/image/+/last/meta",
         "timelapse/v1/+/reply/#",
     };
     struct mqtt_client_config config = {.settings = &rig->settings, .client_id = "rig"};
@@ -178,6 +181,8 @@ static void tap_start(struct rig *rig)
     rig->tap = mqtt_client_new(rig->loop, &config, &callbacks, rig);
     for (size_t i = 0; i < ARRAY_LEN(filters); i++)
         mqtt_subscribe(rig->tap, filters[i], true);
+    if (!deaf_to_commands)
+        mqtt_subscribe(rig->tap, "timelapse/v1/+/cmd/#", true);
     check(rig, mqtt_client_start(rig->tap, &err) == 0, "the tap does not start");
     check(rig, rig_wait(rig, tap_is_up, NULL, RIG_DEADLINE_MS), "the tap does not connect");
 }
@@ -619,7 +624,7 @@ struct rig *rig_new(const struct rig_options *options)
     rig->mqtt_port = broker_free_port();
     rig->broker = broker_new(rig->mqtt_port, options->broker);
     broker_start(rig->broker);
-    tap_start(rig);
+    tap_start(rig, options->deaf_to_commands);
     if (!options->no_sim)
         sim_start(rig, options->sim_args);
     write_conf(rig, options);

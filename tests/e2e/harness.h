@@ -24,9 +24,10 @@ struct rig_options {
     /* Everything behind the groups agent and mqtt instead: "%sim" stands for 127.0.0.1:port,
      * "%dir" for the rig's directory. */
     const char *conf;
-    const char *agent;  /* settings added to the group agent; NULL = none */
-    const char *broker; /* lines for mosquitto.conf, "%dir" its directory; NULL = anybody may */
-    bool no_agent;      /* the test starts it itself */
+    const char *agent;     /* settings added to the group agent; NULL = none */
+    const char *broker;    /* lines for mosquitto.conf, "%dir" its directory; NULL = anybody may */
+    bool deaf_to_commands; /* the tap does not hear "cmd/…": for floods of them */
+    bool no_agent;         /* the test starts it itself */
     bool no_sim;
 };
 
