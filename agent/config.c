@@ -285,14 +285,44 @@ static void read_units(struct conf *conf, struct config *config)
                  sizeof(*config->units), config->unit_count);
 }
 
-struct config *config_load(const char *file, FILE *problems)
+struct config *config_blank(void)
 {
     struct config *config = xcalloc(1, sizeof(*config));
+
+    compose_unit_table(config);
+    return config;
+}
+
+void config_rooms(const struct config *config, struct config_room ret_rooms[CONFIG_ROOM_MAX])
+{
+    const struct config_room rooms[] = {
+        {&agent_table, false},  {&mqtt_table, false},  {&encode_table, false},
+        {&printer_table, true}, {&camera_table, true}, {&config->unit_table, true},
+        {NULL, false},
+    };
+
+    memcpy(ret_rooms, rooms, sizeof(rooms));
+}
+
+static void check_top(struct conf *conf, const struct config *config)
+{
+    struct config_room rooms[CONFIG_ROOM_MAX];
+    const struct conf_table *tables[CONFIG_ROOM_MAX];
+    size_t count = 0;
+
+    config_rooms(config, rooms);
+    for (; rooms[count].table; count++)
+        tables[count] = rooms[count].table;
+    conf_check_top(conf, tables, count);
+}
+
+struct config *config_load(const char *file, FILE *problems)
+{
+    struct config *config = config_blank();
     struct conf *conf = conf_open(file);
     size_t problem_count;
 
     config->file = xstrdup(file);
-    compose_unit_table(config);
     read_agent(conf, &config->agent);
     conf_read_group(conf, &mqtt_table, &config->mqtt);
     mqtt_settings_check(&config->mqtt, conf);
@@ -300,11 +330,7 @@ struct config *config_load(const char *file, FILE *problems)
     read_printers(conf, config);
     read_cameras(conf, config);
     read_units(conf, config);
-    conf_check_top(conf,
-                   (const struct conf_table *const[]){&agent_table, &mqtt_table, &encode_table,
-                                                      &printer_table, &camera_table,
-                                                      &config->unit_table},
-                   6);
+    check_top(conf, config);
     problem_count = conf_problem_count(conf);
     for (size_t i = 0; i < problem_count; i++)
         fprintf(problems, "%s\n", conf_problem_text(conf, i));

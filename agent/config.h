@@ -78,6 +78,17 @@ struct config {
 struct config *config_load(const char *file, FILE *problems) MUST_CHECK;
 void config_free(struct config *config);
 
+/* No file: only its tables, for the manual and the completion. Free with config_free(). */
+struct config *config_blank(void) MUST_CHECK;
+/* Every group and list of the file, in its order; ends with a NULL table. They live as long as
+ * config. */
+struct config_room {
+    const struct conf_table *table;
+    bool list;
+};
+enum { CONFIG_ROOM_MAX = 16 };
+void config_rooms(const struct config *config, struct config_room ret_rooms[CONFIG_ROOM_MAX]);
+
 /* The effective configuration, as a file that would give the same. */
 void config_print(const struct config *config, FILE *out);
 

@@ -3,32 +3,13 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/base/text_wrap.h"
 #include "agent/ctl_args.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { HELP_COLUMN = 27, LINE_COLUMNS = 80 };
-
-/* Words of text from here on, broken at the width of a terminal. */
-static void print_wrapped(const char *text, size_t indent, size_t at, FILE *out)
-{
-    while (*text) {
-        size_t len = strcspn(text, " ");
-
-        if (at > indent && at + 1 + len > LINE_COLUMNS) {
-            fprintf(out, "\n%*s", (int)indent, "");
-            at = indent;
-        } else if (at > indent) {
-            fputc(' ', out);
-            at++;
-        }
-        fwrite(text, 1, len, out);
-        at += len;
-        text += len + strspn(text + len, " ");
-    }
-    fputc('\n', out);
-}
+enum { HELP_COLUMN = 27 };
 
 static void print_line(const char *name, const char *usage, const char *help, FILE *out)
 {
@@ -40,7 +21,7 @@ static void print_line(const char *name, const char *usage, const char *help, FI
     } else {
         width += fprintf(out, "%*s", HELP_COLUMN - width, "");
     }
-    print_wrapped(help, HELP_COLUMN, (size_t)width, out);
+    text_wrap(help, HELP_COLUMN, (size_t)width, out);
 }
 
 /* --- everything --- */
@@ -100,7 +81,7 @@ static void print_exits(FILE *out)
         CLEANUP(free_p) char *code = xasprintf("%3d", ctl_exits[i].code);
 
         fprintf(out, "  %s  ", code);
-        print_wrapped(ctl_exits[i].help, 7, 7, out);
+        text_wrap(ctl_exits[i].help, 7, 7, out);
     }
 }
 
@@ -152,7 +133,7 @@ static void print_verb(const struct verb *verb, FILE *out)
     CLEANUP(free_p) char *usage = ctl_args_usage(verb);
 
     fprintf(out, "Usage: lapsectl [OPTION]... %s %s\n", words, usage);
-    print_wrapped(verb->help, 2, 0, out);
+    text_wrap(verb->help, 2, 0, out);
     print_args(verb->args, out);
     if (!(verb->flags & VERB_NO_TOPIC))
         fprintf(out, "MQTT: timelapse/v1/<agent>/%scmd/%s\n", rooms[verb->scope], verb->name);
@@ -162,9 +143,9 @@ static void print_verb(const struct verb *verb, FILE *out)
 static void print_own(const struct ctl_own_command *own, FILE *out)
 {
     fprintf(out, "Usage: lapsectl [OPTION]... %s %s\n", own->name, own->usage);
-    print_wrapped(own->help, 2, 0, out);
+    text_wrap(own->help, 2, 0, out);
     if (own->details)
-        print_wrapped(own->details, 0, 0, out);
+        text_wrap(own->details, 0, 0, out);
     print_args(own->args, out);
 }
 
