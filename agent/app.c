@@ -9,10 +9,11 @@
 #include "agent/base/path.h"
 #include "agent/base/str.h"
 #include "agent/base/trim.h"
-#include "agent/commands.h"
 #include "agent/devices.h"
+#include "agent/dispatch.h"
 #include "agent/images.h"
 #include "agent/publish.h"
+#include "agent/reload.h"
 #include "agent/status.h"
 #include "capture/jpeg.h"
 
@@ -26,6 +27,7 @@ enum {
     SETTLE_MS = 10 * 1000, /* what only the start needs is over */
     ACTIVE_GAP_MS = 1000,  /* between two documents while something goes on */
     IDLE_GAP_MS = 10000,
+    SESSION_EXPIRY_S = 60,   /* commands wait so long over a loss of the connection */
     STOP_RELEASE_MS = 20000, /* a printer we hold may take this long to go on when we stop */
 };
 
@@ -43,15 +45,17 @@ struct app {
     struct devices *devices;
     struct units *units;
     struct handler_rooms rooms;
-    struct commands *commands;
+    struct dispatch *dispatch;
     struct timer *status_timer;
     struct timer *settle_timer;
     struct signal_watch *signals[2];
+    struct signal_watch *reload_signal;
 
     int64_t started_at;
     struct error problem; /* of the broker connection */
     int64_t problem_since;
     bool cleared_stale;
+    int told_protocol; /* of MQTT, as last said */
     bool stopping;
 };
 
@@ -64,7 +68,7 @@ static struct status_agent look_at_agent(const struct app *app, struct mqtt_link
         .started_at = app->started_at,
         .loop_lag_ms = loop_worst_lag_ms(app->loop),
         .disk_free_bytes = -1,
-        .refused_commands = commands_refused(app->commands),
+        .refused_commands = dispatch_refused(app->dispatch),
         .link = link,
         .error = &app->problem,
         .error_since = app->problem_since,
@@ -373,12 +377,30 @@ static bool keep_topic(const char *topic, void *user)
     }
 }
 
+/* What MQTT 3.1.1 cannot promise is said, in the log and in info. */
+static void note_protocol(struct app *app)
+{
+    struct mqtt_link link;
+
+    mqtt_client_link(app->mqtt, &link);
+    if (link.protocol == app->told_protocol)
+        return;
+    app->told_protocol = link.protocol;
+    publish_touch(app->publisher, TOPIC_INFO, NULL, 0);
+    if (link.protocol == 4)
+        log_warn("mqtt.weaker",
+                 "protocol=3.1.1 message=\"the broker knows only MQTT 3.1.1: a command that is "
+                 "published retained while we listen is obeyed, commands do not expire at the "
+                 "broker and do not wait for us there, and refused publications go unnoticed\"");
+}
+
 static void on_mqtt_up(void *user)
 {
     struct app *app = user;
 
     log_info("mqtt.up", "host=%s port=%lld", app->config->mqtt.host,
              (long long)app->config->mqtt.port);
+    note_protocol(app);
     error_clear(&app->problem);
     publish_touch(app->publisher, TOPIC_STATUS, NULL, ACTIVE_GAP_MS);
     if (!app->cleared_stale)
@@ -413,7 +435,7 @@ static void on_mqtt_message(const struct mqtt_message *message, void *user)
 {
     struct app *app = user;
 
-    if (commands_on_message(app->commands, message))
+    if (dispatch_on_message(app->dispatch, message))
         return;
     for (size_t i = 0; i < units_count(app->units) && !message->retained; i++) {
         struct unit *unit = units_at(app->units, i);
@@ -448,7 +470,9 @@ static void make_mqtt(struct app *app)
         .settings = &config->mqtt,
         .client_id = client_id,
         .availability_topic = availability,
-        .session_expiry_s = 60,
+        .session_expiry_s =
+            config->mqtt.offline_queue_s > 0 ? config->mqtt.offline_queue_s : SESSION_EXPIRY_S,
+        .resume_session = config->mqtt.offline_queue_s > 0,
         .spool_dir = spool,
     };
     struct publisher_config publisher = {
@@ -493,26 +517,42 @@ static void on_camera_picture(const char *camera, struct picture *picture, void 
                  });
 }
 
-static void make_commands(struct app *app)
+static enum ack_code on_reload(cJSON *result, struct error *err, void *user)
 {
-    struct commands_config config = {
+    struct app *app = user;
+    enum ack_code code = reload_config(app->config, app->units, result, err);
+    CLEANUP(free_p) char *text = json_print(result);
+
+    if (code == ACK_OK)
+        log_info("agent.reloaded", "result=\"%s\"", text);
+    else
+        log_error("agent.reload_refused", "error=\"%s\"", err->text);
+    return code;
+}
+
+static void make_dispatch(struct app *app)
+{
+    struct dispatch_config config = {
+        .loop = app->loop,
         .mqtt = app->mqtt,
         .journal = app->journal,
-        .prefix = app->config->mqtt.prefix,
-        .agent = app->config->agent.id,
+        .config = app->config,
         .rooms = &app->rooms,
     };
 
     app->rooms = (struct handler_rooms){
+        .config = app->config,
         .units = app->units,
         .devices = app->devices,
         .on_shutdown = on_shutdown,
         .on_purge = on_purge,
+        .document = build_document,
+        .on_reload = on_reload,
         .on_camera_picture = on_camera_picture,
         .user = app,
     };
-    app->commands = commands_new(&config);
-    commands_subscribe(app->commands);
+    app->dispatch = dispatch_new(&config);
+    dispatch_subscribe(app->dispatch);
     subscribe_triggers(app);
 }
 
@@ -585,7 +625,7 @@ int app_new(struct config *config, struct app **ret_app, struct error *err)
     make_mqtt(app);
     make_devices(app);
     make_units(app);
-    make_commands(app);
+    make_dispatch(app);
     app->status_timer = timer_new(app->loop, on_status_timer, app);
     app->settle_timer = timer_new(app->loop, on_settled, app);
     *ret_app = app;
@@ -619,7 +659,7 @@ static void stop(struct app *app)
     log_info("agent.stopping", "%s", "");
     publish_event(app->publisher, NULL, "stopping", NULL);
     units_clear(app->units);
-    commands_stop(app->commands);
+    dispatch_stop(app->dispatch);
     devices_stop(app->devices, STOP_RELEASE_MS, on_printers_stopped, app);
 }
 
@@ -629,6 +669,15 @@ static void on_signal(int signum, void *user)
     stop(user);
 }
 
+static void on_reload_signal(int signum, void *user)
+{
+    CLEANUP(json_free_p) cJSON *result = json_object();
+    struct error err = {0};
+
+    (void)signum;
+    (void)on_reload(result, &err, user);
+}
+
 void app_run(struct app *app)
 {
     static const int signals[] = {SIGTERM, SIGINT};
@@ -636,6 +685,7 @@ void app_run(struct app *app)
 
     for (size_t i = 0; i < ARRAY_LEN(signals); i++)
         app->signals[i] = signal_watch_new(app->loop, signals[i], on_signal, app);
+    app->reload_signal = signal_watch_new(app->loop, SIGHUP, on_reload_signal, app);
     log_info("agent.started", "agent=%s version=%s units=%zu", app->config->agent.id,
              LAPSED_VERSION, app->config->unit_count);
     publish_everything(app);
@@ -653,9 +703,10 @@ void app_free(struct app *app)
     units_free(app->units);
     for (size_t i = 0; i < ARRAY_LEN(app->signals); i++)
         signal_watch_free(app->signals[i]);
+    signal_watch_free(app->reload_signal);
     timer_free(app->status_timer);
     timer_free(app->settle_timer);
-    commands_free(app->commands);
+    dispatch_free(app->dispatch);
     devices_free(app->devices);
     images_free(app->images);
     publisher_free(app->publisher);

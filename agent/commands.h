@@ -1,34 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* commands: what comes in on the command topics: checked, acknowledged in two phases, carried out
- * by the handler of its verb (verbs.h, handlers/). A retained, stale, repeated, too large or too
- * frequent command changes nothing and is told so. Loop thread only. */
+/* commands: what a human can type: cmd/<verb> and set/<key> become requests, acknowledged in two
+ * phases. Loop thread only. */
 #ifndef AGENT_COMMANDS_H
 #define AGENT_COMMANDS_H
 
-#include "agent/handlers/handlers.h"
-#include "agent/journal.h"
+#include "agent/request.h"
 #include "mqtt/client.h"
 
 struct commands;
 
 struct commands_config { /* borrowed */
     struct mqtt_client *mqtt;
-    struct journal *journal;
+    struct requests *requests;
+    const struct topic_response_rule *response_rule;
     const char *prefix, *agent;
-    const struct handler_rooms *rooms;
 };
 
 struct commands *commands_new(const struct commands_config *config) MUST_CHECK;
-/* Answers what is pending and everything that still comes with "shutting_down"; the units and
- * cameras may go afterwards. */
-void commands_stop(struct commands *commands);
-void commands_free(struct commands *commands); /* stops it; NULL is fine */
+/* After requests_stop(). NULL is fine. */
+void commands_free(struct commands *commands);
 
-/* Subscribes to the command topics. */
-void commands_subscribe(struct commands *commands);
-/* false: it was no request topic of ours. */
-bool commands_on_message(struct commands *commands, const struct mqtt_message *message);
-
-int64_t commands_refused(const struct commands *commands);
+/* target: of cmd/ or set/. admitted: ACK_OK, or why the message is refused whatever it says. */
+void commands_on_message(struct commands *commands, const struct topic_target *target,
+                         const struct mqtt_message *message, enum ack_code admitted);
+/* A final acknowledgement from elsewhere, to the ack topic. */
+void commands_tell(struct commands *commands, const char *ack);
 
 #endif

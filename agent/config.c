@@ -8,6 +8,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
 #include "agent/base/str.h"
+#include "agent/verbs.h"
 #include "mqtt/topic.h"
 
 #include <errno.h>
@@ -43,7 +44,22 @@ static const struct conf_field agent_fields[] = {
      .offset = offsetof(struct agent_settings, log_level),
      .fallback = "info",
      .choices = log_levels,
+     .flags = CONF_RELOAD,
      .help = "How much is logged."},
+    {.key = "groups",
+     .type = CONF_IDS,
+     .offset = offsetof(struct agent_settings, groups),
+     .help = "Groups of agents that this one belongs to: it obeys _group/<group>, too."},
+    {.key = "fleet_verbs",
+     .type = CONF_STRINGS,
+     .offset = offsetof(struct agent_settings, fleet_verbs),
+     .help = "Methods that may be asked of all agents or a group at once, such as \"unit.start\"; "
+             "absent: all that are made for it, \"none\": none."},
+    {.key = "trust_clock",
+     .type = CONF_BOOL,
+     .offset = offsetof(struct agent_settings, trust_clock),
+     .fallback = "false",
+     .help = "Obey \"expires\" of commands though the kernel knows of no time server."},
 };
 
 const struct conf_table agent_table = {
@@ -138,9 +154,26 @@ static void default_agent_id(struct agent_settings *agent)
     agent->id = xstrdup(id);
 }
 
+static void check_fleet_verbs(struct conf *conf, const struct conf_strings *methods)
+{
+    for (size_t i = 0; i < methods->count; i++) {
+        enum verb_id verb = verb_find_method(methods->items[i]);
+
+        if (str_equal(methods->items[i], "none"))
+            continue;
+        if (verb == VERB_COUNT)
+            conf_problem(conf, &agent_table, 0, "fleet_verbs", "there is no method '%s'",
+                         methods->items[i]);
+        else if (!(verbs[verb].flags & VERB_FLEET))
+            conf_problem(conf, &agent_table, 0, "fleet_verbs",
+                         "'%s' may not be asked of many agents at once", methods->items[i]);
+    }
+}
+
 static void read_agent(struct conf *conf, struct agent_settings *agent)
 {
     conf_read_group(conf, &agent_table, agent);
+    check_fleet_verbs(conf, &agent->fleet_verbs);
     default_agent_id(agent);
     if (!agent->media_dir && agent->data_dir)
         agent->media_dir = path_join(agent->data_dir, "media");
@@ -396,6 +429,21 @@ int config_set_unit(const struct config *config, struct unit_settings *unit, con
     rc = conf_set_text(&config->unit_table, &changed, key, text, err);
     if (rc < 0)
         return rc;
+    if (unit_contradiction(&changed, 0, &rule))
+        return error_set(err, -EINVAL, "%s: %s", rule.key, rule.text);
+    *unit = changed;
+    return 0;
+}
+
+int config_merge_unit(const struct config *config, struct unit_settings *unit,
+                      const struct unit_settings *fresh, struct error *err)
+{
+    struct unit_settings changed = *unit;
+    struct contradiction rule;
+
+    for (size_t i = 0; i < config->unit_table.field_count; i++)
+        if (config->unit_table.fields[i].flags & CONF_RELOAD)
+            conf_field_copy(&config->unit_table.fields[i], &changed, fresh);
     if (unit_contradiction(&changed, 0, &rule))
         return error_set(err, -EINVAL, "%s: %s", rule.key, rule.text);
     *unit = changed;

@@ -12,11 +12,14 @@
 #include "mqtt/client.h"
 
 struct agent_settings {
-    char *id;          /* default: the host name, made an id */
-    char *data_dir;    /* journal and lock */
-    char *media_dir;   /* frames and videos; default <data_dir>/media */
-    double reserve_mb; /* disk space that capture leaves free */
-    int log_level;     /* enum log_level */
+    char *id;                        /* default: the host name, made an id */
+    char *data_dir;                  /* journal and lock */
+    char *media_dir;                 /* frames and videos; default <data_dir>/media */
+    double reserve_mb;               /* disk space that capture leaves free */
+    int log_level;                   /* enum log_level */
+    bool trust_clock;                /* though no time server is seen */
+    struct conf_strings groups;      /* it also answers to _group/<one of them> */
+    struct conf_strings fleet_verbs; /* methods that may be asked of many; empty = the default */
 };
 extern const struct conf_table agent_table; /* group "agent" */
 
@@ -96,5 +99,10 @@ void config_print(const struct config *config, FILE *out);
  * when it would contradict another. Errors as conf_set_text(). */
 int config_set_unit(const struct config *config, struct unit_settings *unit, const char *key,
                     const char *text, struct error *err) MUST_CHECK;
+
+/* Takes over from fresh what may change at run time (CONF_RELOAD); unit is untouched when that
+ * would contradict what stays. */
+int config_merge_unit(const struct config *config, struct unit_settings *unit,
+                      const struct unit_settings *fresh, struct error *err) MUST_CHECK;
 
 #endif

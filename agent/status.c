@@ -3,7 +3,9 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/str.h"
+#include "agent/request.h"
 #include "agent/verbs.h"
+#include "mqtt/rpc.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -260,6 +262,12 @@ static int64_t resident_kib(void)
     return fields == 2 ? resident * sysconf(_SC_PAGESIZE) / 1024 : -1;
 }
 
+static void add_texts(cJSON *array, const struct conf_strings *texts)
+{
+    for (size_t i = 0; i < texts->count; i++)
+        json_add_string(array, NULL, texts->items[i]);
+}
+
 static void add_ids(cJSON *json, const struct config *config)
 {
     cJSON *units = json_add_array(json, "units");
@@ -272,7 +280,7 @@ static void add_ids(cJSON *json, const struct config *config)
         json_add_string(printers, NULL, config->printers[i].id);
     for (size_t i = 0; i < config->camera_count; i++)
         json_add_string(cameras, NULL, config->cameras[i].id);
-    json_add_array(json, "groups");
+    add_texts(json_add_array(json, "groups"), &config->agent.groups);
 }
 
 static void add_methods(cJSON *json)
@@ -283,11 +291,38 @@ static void add_methods(cJSON *json)
         json_add_string(methods, NULL, verbs[i].method);
 }
 
+/* Which methods may be asked of many agents at once. */
+static void add_fleet_methods(cJSON *json, const struct conf_strings *fleet_verbs)
+{
+    cJSON *methods = json_add_array(json, "fleet_methods");
+
+    for (int i = 0; i < VERB_COUNT; i++)
+        if (request_is_fleet(fleet_verbs, (enum verb_id)i))
+            json_add_string(methods, NULL, verbs[i].method);
+}
+
+static void add_limits(cJSON *json, const struct status_agent *agent)
+{
+    cJSON *limits = json_add_object(json, "limits");
+
+    json_add_int(limits, "payload_bytes", ENVELOPE_MAX_BYTES);
+    json_add_int(limits, "payload_depth", ENVELOPE_MAX_DEPTH);
+    json_add_int(limits, "batch", RPC_BATCH_MAX);
+    json_add_int(limits, "response_bytes", RPC_RESPONSE_MAX_BYTES);
+    json_add_int(limits, "requests_at_once", REQUESTS_AT_ONCE);
+    json_add_int(limits, "requests_burst", REQUESTS_BURST);
+    json_add_number(limits, "requests_per_s", 1000.0 / REQUESTS_REFILL_MS, 1);
+    json_add_int(limits, "offline_queue_s", agent->config->mqtt.offline_queue_s);
+    json_add_string(limits, "retained_commands",
+                    agent->link->protocol == 4
+                        ? "refused when delivered at subscription; a live one cannot be told apart"
+                        : "refused");
+}
+
 cJSON *status_info(const struct status_agent *agent)
 {
     cJSON *json = json_object();
     char host[256] = "";
-    cJSON *limits;
 
     if (gethostname(host, sizeof(host) - 1) < 0)
         host[0] = '\0';
@@ -298,9 +333,8 @@ cJSON *status_info(const struct status_agent *agent)
     json_add_string(json, "hostname", host);
     add_ids(json, agent->config);
     add_methods(json);
-    limits = json_add_object(json, "limits");
-    json_add_int(limits, "payload_bytes", ENVELOPE_MAX_BYTES);
-    json_add_int(limits, "payload_depth", ENVELOPE_MAX_DEPTH);
+    add_fleet_methods(json, &agent->config->agent.fleet_verbs);
+    add_limits(json, agent);
     return json;
 }
 

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { OPEN_RETRY_MS = 30000 };
 
@@ -284,21 +285,30 @@ static enum ack_code set_armed(struct unit *unit, const char *text, struct error
     return ACK_OK;
 }
 
+/* before: what the triggers were opened with. */
+static void settings_changed(struct unit *unit, const struct unit_settings *before)
+{
+    const struct unit_settings *settings = unit->config.settings;
+
+    if (settings->trigger != before->trigger ||
+        memcmp(&settings->interval_s, &before->interval_s, sizeof(before->interval_s)) != 0)
+        reopen_triggers(unit);
+    if (unit->session)
+        session_settings_changed(unit->session);
+    unit_changed(unit);
+}
+
 static enum ack_code set_setting(struct unit *unit, const char *key, const char *text,
                                  struct error *err)
 {
-    unsigned triggers_before = unit->config.settings->trigger;
+    struct unit_settings before = *unit->config.settings;
     int rc = config_set_unit(unit->config.config, unit->config.settings, key, text, err);
 
     if (rc == -EPERM)
         return ACK_FORBIDDEN;
     if (rc < 0)
         return ACK_BAD_PARAMS;
-    if (unit->config.settings->trigger != triggers_before || str_equal(key, "interval_s"))
-        reopen_triggers(unit);
-    if (unit->session)
-        session_settings_changed(unit->session);
-    unit_changed(unit);
+    settings_changed(unit, &before);
     return ACK_OK;
 }
 
@@ -307,6 +317,16 @@ enum ack_code unit_set(struct unit *unit, const char *key, const char *text, str
     if (str_equal(key, armed_fields[0].key))
         return set_armed(unit, text, err);
     return set_setting(unit, key, text, err);
+}
+
+int unit_reload(struct unit *unit, const struct unit_settings *fresh, struct error *err)
+{
+    struct unit_settings before = *unit->config.settings;
+    int rc = config_merge_unit(unit->config.config, unit->config.settings, fresh, err);
+
+    if (rc == 0)
+        settings_changed(unit, &before);
+    return rc;
 }
 
 /* --- birth and death --- */

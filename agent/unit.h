@@ -50,6 +50,9 @@ void unit_command(struct unit *unit, enum session_event command, answer_fn answe
 enum ack_code unit_set(struct unit *unit, const char *key, const char *text,
                        struct error *err) MUST_CHECK;
 
+/* What may change at run time (CONF_RELOAD), all at once. */
+int unit_reload(struct unit *unit, const struct unit_settings *fresh, struct error *err) MUST_CHECK;
+
 void unit_on_printer(struct unit *unit, const struct printer_event *event);
 /* A message on its trigger_topic. */
 void unit_on_message(struct unit *unit, const char *payload, size_t len, int64_t at_mono_us);
@@ -64,7 +67,7 @@ struct unit_build {   /* the video that is being made */
 const char *unit_id(const struct unit *unit);
 const struct unit_settings *unit_get_settings(const struct unit *unit);
 enum session_state unit_state(const struct unit *unit);
-bool unit_armed(const struct unit *unit); /* it captures, or will */
+bool unit_armed(const struct unit *unit);                    /* it captures, or will */
 int64_t unit_state_since(const struct unit *unit);           /* wall ms */
 const struct session *unit_session(const struct unit *unit); /* NULL = none */
 const struct unit_build *unit_get_build(const struct unit *unit);

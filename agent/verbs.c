@@ -7,11 +7,37 @@
 #include <math.h>
 #include <string.h>
 
-enum { TEXT_MAX_BYTES = 1024 };
+enum {
+    TEXT_MAX_BYTES = 1024,
+    READ_ONLY = VERB_READ | VERB_NO_TOPIC | VERB_FLEET,
+};
 
 static const struct verb_arg set_args[] = {
     {.name = "key", .type = ARG_ID, .required = true, .help = "the setting"},
     {.name = "value", .type = ARG_SCALAR, .required = true, .help = "its new value"},
+    {.name = NULL},
+};
+
+const struct verb_arg verb_list_args[] = {
+    {.name = "limit",
+     .type = ARG_INT,
+     .min = 1,
+     .max = VERB_LIST_LIMIT_MAX,
+     .help = "how many items at most; 50 when absent"},
+    {.name = "cursor",
+     .type = ARG_STRING,
+     .max = 128,
+     .help = "next_cursor of the page before; absent for the first"},
+    {.name = NULL},
+};
+
+static const struct verb_arg printer_args[] = {
+    {.name = "printer", .type = ARG_ID, .required = true, .help = "its name"},
+    {.name = NULL},
+};
+
+static const struct verb_arg discover_args[] = {
+    {.name = "method", .type = ARG_STRING, .max = 64, .help = "only this one"},
     {.name = NULL},
 };
 
@@ -20,32 +46,51 @@ const struct verb verbs[VERB_COUNT] = {
                          NULL, "arm the unit: capture the print that runs, or wait for the next"},
     [VERB_UNIT_STANDBY] = {TOPIC_SCOPE_UNIT, "standby", "unit.standby", VERB_DURABLE_ID, NULL,
                            "stop and discard the session: its frames are deleted, no video"},
-    [VERB_UNIT_PAUSE] = {TOPIC_SCOPE_UNIT, "pause", "unit.pause", 0, NULL,
+    [VERB_UNIT_PAUSE] = {TOPIC_SCOPE_UNIT, "pause", "unit.pause", VERB_FLEET, NULL,
                          "take no frames for now (the printer is not touched)"},
-    [VERB_UNIT_RESUME] = {TOPIC_SCOPE_UNIT, "resume", "unit.resume", 0, NULL,
+    [VERB_UNIT_RESUME] = {TOPIC_SCOPE_UNIT, "resume", "unit.resume", VERB_FLEET, NULL,
                           "go on taking frames"},
-    [VERB_UNIT_FINISH] = {TOPIC_SCOPE_UNIT, "finish", "unit.finish", VERB_DURABLE_ID | VERB_LONG,
-                          NULL, "end the session: one last frame, then the video"},
+    [VERB_UNIT_FINISH] = {TOPIC_SCOPE_UNIT, "finish", "unit.finish",
+                          VERB_DURABLE_ID | VERB_LONG | VERB_FLEET, NULL,
+                          "end the session: one last frame, then the video"},
     [VERB_UNIT_ABORT] = {TOPIC_SCOPE_UNIT, "abort", "unit.abort", VERB_DURABLE_ID, NULL,
                          "end the session at once: no last frame, no video; frames are kept"},
     [VERB_UNIT_RESTART] = {TOPIC_SCOPE_UNIT, "restart", "unit.restart", VERB_DURABLE_ID | VERB_LONG,
                            NULL, "finish the session with its video and begin a new one"},
-    [VERB_UNIT_SNAPSHOT] = {TOPIC_SCOPE_UNIT, "snapshot", "unit.snapshot", 0, NULL,
+    [VERB_UNIT_SNAPSHOT] = {TOPIC_SCOPE_UNIT, "snapshot", "unit.snapshot", VERB_FLEET, NULL,
                             "take one frame now (without a session: only the picture is "
                             "published)"},
-    [VERB_UNIT_PREVIEW] = {TOPIC_SCOPE_UNIT, "preview", "unit.preview", VERB_LONG, NULL,
-                           "make a video of the frames so far; capture goes on"},
+    [VERB_UNIT_PREVIEW] = {TOPIC_SCOPE_UNIT, "preview", "unit.preview", VERB_LONG | VERB_FLEET,
+                           NULL, "make a video of the frames so far; capture goes on"},
     [VERB_UNIT_SET] = {TOPIC_SCOPE_UNIT, "set", "unit.set", VERB_NO_TOPIC, set_args,
                        "change one setting of the unit"},
+    [VERB_UNIT_LIST] = {TOPIC_SCOPE_AGENT, "list", "unit.list", READ_ONLY, verb_list_args,
+                        "the units, in short"},
+    [VERB_UNIT_STATUS] = {TOPIC_SCOPE_UNIT, "status", "unit.status", READ_ONLY, NULL,
+                          "what unit/<unit>/status says"},
     [VERB_CAMERA_SNAPSHOT] = {TOPIC_SCOPE_CAMERA, "snapshot", "camera.snapshot", 0, NULL,
                               "take one picture now and publish it"},
-    [VERB_AGENT_PING] = {TOPIC_SCOPE_AGENT, "ping", "agent.ping", VERB_FLEET, NULL,
+    [VERB_CAMERA_LIST] = {TOPIC_SCOPE_AGENT, "list", "camera.list", READ_ONLY, verb_list_args,
+                          "the cameras, each as camera/<camera>/status says"},
+    [VERB_PRINTER_LIST] = {TOPIC_SCOPE_AGENT, "list", "printer.list", READ_ONLY, verb_list_args,
+                           "the printers, each as printer/<printer>/status says"},
+    [VERB_PRINTER_STATUS] = {TOPIC_SCOPE_AGENT, "status", "printer.status", READ_ONLY, printer_args,
+                             "what printer/<printer>/status says"},
+    [VERB_AGENT_PING] = {TOPIC_SCOPE_AGENT, "ping", "agent.ping", VERB_FLEET | VERB_READ, NULL,
                          "answer at once"},
     [VERB_AGENT_SHUTDOWN] = {TOPIC_SCOPE_AGENT, "shutdown", "agent.shutdown", 0, NULL,
                              "stop the agent; open sessions go on when it is started again"},
     [VERB_AGENT_PURGE_RETAINED] = {TOPIC_SCOPE_AGENT, "purge_retained", "agent.purge_retained", 0,
                                    NULL,
                                    "clear every retained topic of this agent from the broker"},
+    [VERB_AGENT_INFO] = {TOPIC_SCOPE_AGENT, "info", "agent.info", READ_ONLY, NULL,
+                         "what the info topic says"},
+    [VERB_AGENT_STATUS] = {TOPIC_SCOPE_AGENT, "status", "agent.status", READ_ONLY, NULL,
+                           "what the status topic says"},
+    [VERB_AGENT_RELOAD] = {TOPIC_SCOPE_AGENT, "reload", "agent.reload", VERB_FLEET, NULL,
+                           "read the configuration again and apply what needs no restart"},
+    [VERB_RPC_DISCOVER] = {TOPIC_SCOPE_AGENT, "discover", "rpc.discover", READ_ONLY, discover_args,
+                           "this list: every method, its parameters and the errors (OpenRPC)"},
 };
 
 enum verb_id verb_find(enum topic_scope scope, const char *name)

@@ -19,10 +19,19 @@ enum verb_id {
     VERB_UNIT_SNAPSHOT,
     VERB_UNIT_PREVIEW,
     VERB_UNIT_SET,
+    VERB_UNIT_LIST,
+    VERB_UNIT_STATUS,
     VERB_CAMERA_SNAPSHOT,
+    VERB_CAMERA_LIST,
+    VERB_PRINTER_LIST,
+    VERB_PRINTER_STATUS,
     VERB_AGENT_PING,
     VERB_AGENT_SHUTDOWN,
     VERB_AGENT_PURGE_RETAINED,
+    VERB_AGENT_INFO,
+    VERB_AGENT_STATUS,
+    VERB_AGENT_RELOAD,
+    VERB_RPC_DISCOVER,
     VERB_COUNT,
 };
 
@@ -31,6 +40,7 @@ enum verb_flags {
     VERB_LONG = 1 << 1, /* answered with a job id; its video comes as an event (lapsectl waits) */
     VERB_NO_TOPIC = 1 << 2, /* no cmd/<name>: JSON-RPC (and set/<key>) only */
     VERB_FLEET = 1 << 3,    /* may be asked of all agents or of a group at once */
+    VERB_READ = 1 << 4,     /* changes nothing */
 };
 
 enum arg_type {
@@ -64,6 +74,10 @@ extern const struct verb verbs[VERB_COUNT];
 
 /* The command cmd/<name> of this scope. VERB_COUNT: there is none. */
 enum verb_id verb_find(enum topic_scope scope, const char *name);
+/* The two arguments of every list; handlers.h has what goes with them. */
+extern const struct verb_arg verb_list_args[];
+enum { VERB_LIST_LIMIT = 50, VERB_LIST_LIMIT_MAX = 100 };
+
 /* VERB_COUNT: no such method. */
 enum verb_id verb_find_method(const char *method);
 

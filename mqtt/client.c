@@ -169,6 +169,7 @@ struct mqtt_client *mqtt_client_new(struct loop *loop, const struct mqtt_client_
         .will_topic = client->availability_topic,
         .session_expiry_s = config->session_expiry_s,
         .inbox_max_messages = config->inbox_max_messages,
+        .resume_session = config->resume_session,
     };
     list_init(&client->subscriptions);
     client->max_events = (size_t)config->settings->max_events;

@@ -25,7 +25,9 @@ struct mqtt_settings {
     bool tls;
     char *ca_file, *cert_file, *key_file;
     bool insecure_skip_hostname;
-    int64_t max_events; /* waiting events and acks while the broker is away */
+    int64_t max_events;      /* waiting events and acks while the broker is away */
+    int64_t offline_queue_s; /* commands wait so long at the broker while we are away; 0: 60 s */
+    struct conf_strings response_topic_allow; /* filters, beside our own prefix */
 };
 extern const struct conf_table mqtt_table; /* group "mqtt" */
 /* Checks that need more than one setting (TLS files, prefix form); adds conf problems. */
@@ -39,6 +41,7 @@ struct mqtt_message {
     const char *response_topic; /* MQTT 5; NULL = none */
     const uint8_t *correlation; /* MQTT 5 */
     size_t correlation_len;
+    bool expires; /* MQTT 5: the broker drops it when it is too old */
 };
 
 struct mqtt_link { /* for the status topic */
@@ -58,6 +61,7 @@ struct mqtt_client_config {
     int64_t session_expiry_s;       /* 0: clean start always (lapsectl) */
     const char *spool_dir;          /* where events outlive the process; NULL: in memory only */
     size_t inbox_max_messages;      /* that wait for the loop; 0: 64 */
+    bool resume_session;            /* the first connection, too, takes what waits at the broker */
 };
 
 struct mqtt_callbacks {

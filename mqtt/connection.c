@@ -145,6 +145,7 @@ static void on_message(struct mosquitto *handle, void *user,
     CLEANUP(free_p) char *response_topic = NULL;
     CLEANUP(free_p) void *correlation = NULL;
     uint16_t correlation_len = 0;
+    uint32_t expiry_s;
     struct mqtt_message message = {
         .topic = received->topic,
         .payload = received->payload,
@@ -156,6 +157,8 @@ static void on_message(struct mosquitto *handle, void *user,
     mosquitto_property_read_string(properties, MQTT_PROP_RESPONSE_TOPIC, &response_topic, false);
     mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &correlation,
                                    &correlation_len, false);
+    message.expires = mosquitto_property_read_int32(properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL,
+                                                    &expiry_s, false) != NULL;
     message.response_topic = response_topic;
     message.correlation = correlation;
     message.correlation_len = correlation ? correlation_len : 0;

@@ -19,42 +19,50 @@
 
 /* --- the codes --- */
 
+static const struct {
+    enum ack_code code;
+    const char *name;
+} code_names[] = {
+    {ACK_OK, "ok"},
+    {ACK_PARSE, "parse_error"},
+    {ACK_INVALID_REQUEST, "invalid_request"},
+    {ACK_UNKNOWN_VERB, "unknown_verb"},
+    {ACK_BAD_PARAMS, "bad_params"},
+    {ACK_INTERNAL, "internal_error"},
+    {ACK_BUSY, "busy"},
+    {ACK_UNKNOWN_TARGET, "unknown_target"},
+    {ACK_WRONG_STATE, "wrong_state"},
+    {ACK_EXPIRED, "expired"},
+    {ACK_ID_REUSED, "id_reused"},
+    {ACK_RETAINED, "retained_refused"},
+    {ACK_PRINTER_UNREACHABLE, "printer_unreachable"},
+    {ACK_CAMERA_FAILED, "camera_failed"},
+    {ACK_STORAGE_FULL, "storage_full"},
+    {ACK_ENCODER_FAILED, "encoder_failed"},
+    {ACK_FORBIDDEN, "forbidden"},
+    {ACK_TOO_LARGE, "too_large"},
+    {ACK_RATE_LIMITED, "rate_limited"},
+    {ACK_SHUTTING_DOWN, "shutting_down"},
+    {ACK_TIMEOUT, "timeout"},
+    {ACK_CANCELLED, "cancelled"},
+    {ACK_UNSUPPORTED, "unsupported"},
+    {ACK_CLOCK, "clock_not_synchronised"},
+};
+
 const char *ack_code_name(enum ack_code code)
 {
-    static const struct {
-        enum ack_code code;
-        const char *name;
-    } names[] = {
-        {ACK_OK, "ok"},
-        {ACK_PARSE, "parse_error"},
-        {ACK_INVALID_REQUEST, "invalid_request"},
-        {ACK_UNKNOWN_VERB, "unknown_verb"},
-        {ACK_BAD_PARAMS, "bad_params"},
-        {ACK_INTERNAL, "internal_error"},
-        {ACK_BUSY, "busy"},
-        {ACK_UNKNOWN_TARGET, "unknown_target"},
-        {ACK_WRONG_STATE, "wrong_state"},
-        {ACK_EXPIRED, "expired"},
-        {ACK_ID_REUSED, "id_reused"},
-        {ACK_RETAINED, "retained_refused"},
-        {ACK_PRINTER_UNREACHABLE, "printer_unreachable"},
-        {ACK_CAMERA_FAILED, "camera_failed"},
-        {ACK_STORAGE_FULL, "storage_full"},
-        {ACK_ENCODER_FAILED, "encoder_failed"},
-        {ACK_FORBIDDEN, "forbidden"},
-        {ACK_TOO_LARGE, "too_large"},
-        {ACK_RATE_LIMITED, "rate_limited"},
-        {ACK_SHUTTING_DOWN, "shutting_down"},
-        {ACK_TIMEOUT, "timeout"},
-        {ACK_CANCELLED, "cancelled"},
-        {ACK_UNSUPPORTED, "unsupported"},
-        {ACK_CLOCK, "clock_not_synchronised"},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (names[i].code == code)
-            return names[i].name;
+    for (size_t i = 0; i < ARRAY_LEN(code_names); i++)
+        if (code_names[i].code == code)
+            return code_names[i].name;
     return "unknown_error";
+}
+
+bool ack_code_at(size_t index, enum ack_code *ret_code)
+{
+    if (index >= ARRAY_LEN(code_names))
+        return false;
+    *ret_code = code_names[index].code;
+    return true;
 }
 
 /* --- the text of the payload --- */
@@ -121,7 +129,7 @@ static enum ack_code read_id(const cJSON *value, struct envelope *envelope, stru
     size_t len = id ? strlen(id) : 0;
 
     if (len < 1 || len > ENVELOPE_ID_MAX)
-        return refuse(err, "id", "must be a text of 1 to 64 bytes");
+        return refuse(err, json_key(value), "must be a text of 1 to 64 bytes");
     memcpy(envelope->id, id, len + 1);
     return ACK_OK;
 }
@@ -260,6 +268,23 @@ enum ack_code envelope_parse_set(const uint8_t *payload, size_t len, struct enve
     return code;
 }
 
+enum ack_code envelope_parse_params(const cJSON *params, struct envelope *ret, struct error *err)
+{
+    const cJSON *id = json_get(params, "command_id"), *expires = json_get(params, "expires");
+    enum ack_code code = ACK_OK;
+
+    *ret = (struct envelope){0};
+    if (id)
+        code = read_id(id, ret, err);
+    if (code == ACK_OK && expires)
+        code = read_expires(expires, ret, err);
+    ret->args = json_object();
+    for (const cJSON *member = json_first(params); member; member = json_next(member))
+        if (member != id && member != expires)
+            json_add(ret->args, json_key(member), json_copy(member));
+    return code;
+}
+
 void envelope_done(struct envelope *envelope)
 {
     json_free(envelope->args);
@@ -288,6 +313,8 @@ char *ack_print(const struct ack *ack)
     }
     if (ack->result)
         json_add(json, "result", json_copy(ack->result));
+    if (ack->note)
+        json_add_string(json, "note", ack->note);
     if (ack->dup)
         json_add_bool(json, "dup", true);
     json_add_time(json, "ts", clock_wall_ms());

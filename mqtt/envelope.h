@@ -36,6 +36,8 @@ enum ack_code {
 };
 /* "camera_failed" …; "ok" for ACK_OK. */
 const char *ack_code_name(enum ack_code code);
+/* All of them, ACK_OK first; false: there are no more. */
+bool ack_code_at(size_t index, enum ack_code *ret_code);
 
 struct envelope {
     char id[ENVELOPE_ID_MAX + 1]; /* "" = none given */
@@ -50,18 +52,23 @@ enum ack_code envelope_parse_command(const uint8_t *payload, size_t len, struct 
 /* set/<key>: a bare scalar text, or {"id","value"}. */
 enum ack_code envelope_parse_set(const uint8_t *payload, size_t len, struct envelope *ret,
                                  struct error *err) MUST_CHECK;
+/* JSON-RPC: "command_id" and "expires" are taken out of the parameters, the others are args. params
+ * NULL = none; ret is to be freed whatever comes back. */
+enum ack_code envelope_parse_params(const cJSON *params, struct envelope *ret,
+                                    struct error *err) MUST_CHECK;
 void envelope_done(struct envelope *envelope);
 
 struct ack {
-    const char *id;    /* "" becomes null */
+    const char *id; /* "" becomes null */
     const char *agent;
-    const char *unit;  /* NULL when none; the camera for a camera command goes into camera */
+    const char *unit; /* NULL when none; the camera for a camera command goes into camera */
     const char *camera;
-    const char *cmd;   /* the verb; "set/fps" for a setting */
-    bool final;        /* else accepted */
+    const char *cmd; /* the verb; "set/fps" for a setting */
+    bool final;      /* else accepted */
     enum ack_code code;
     const char *message; /* for a failure */
     const cJSON *result; /* an object or NULL; copied */
+    const char *note;    /* what was not as asked, though it was done; NULL = nothing */
     bool dup;
 };
 /* JSON of the contract with the present time; the caller frees. */

@@ -284,6 +284,7 @@ static struct pump *pump_new(const struct pump_config *config, struct wake *wake
     pthread_condattr_t monotonic;
 
     copy_config(pump, config);
+    pump->had_session = config->resume_session;
     inbox_init(&pump->inbox, wake, config->inbox_max_messages);
     negotiation_init(&pump->negotiation, versions[config->settings->protocol]);
     pthread_mutex_init(&pump->lock, NULL);

@@ -16,6 +16,7 @@ struct pump_config { /* copied */
     const char *will_topic; /* NULL = no will */
     int64_t session_expiry_s;
     size_t inbox_max_messages; /* 0: INBOX_MAX_MESSAGES */
+    bool resume_session;
 };
 
 struct pump;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 static const char *const protocols[] = {"auto", "5", "3.1.1", NULL};
+enum { PROTOCOL_311 = 2 }; /* in protocols */
 
 #define FIELD(member) .key = #member, .offset = offsetof(struct mqtt_settings, member)
 
@@ -39,6 +40,12 @@ static const struct conf_field fields[] = {
     {FIELD(max_events), .type = CONF_INT, .fallback = "50000", .min = 10, .max = 1000000,
      .help = "Events and acknowledgements kept on disk while the broker is away (16 MiB at most); "
              "the oldest go first."},
+    {FIELD(offline_queue_s), .type = CONF_INT, .fallback = "0", .max = 30 * 24 * 3600, .unit = "s",
+     .help = "How long the broker keeps commands while this agent is away (MQTT 5); each must "
+             "then carry an expiry. 0: only 60 s, over a short loss of the connection."},
+    {FIELD(response_topic_allow), .type = CONF_STRINGS,
+     .help = "Topic filters of further Response Topics that may be answered to, beside those "
+             "below our own prefix."},
 };
 
 const struct conf_table mqtt_table = {
@@ -77,5 +84,13 @@ void mqtt_settings_check(const struct mqtt_settings *settings, struct conf *conf
                      "prefix must be one to eight levels of letters, digits, '_' and '-'");
     if (settings->password && !settings->user)
         conf_problem(conf, &mqtt_table, 0, "password", "password needs a user");
+    for (size_t i = 0; i < settings->response_topic_allow.count; i++)
+        if (!topic_filter_valid(settings->response_topic_allow.items[i]))
+            conf_problem(conf, &mqtt_table, 0, "response_topic_allow",
+                         "response_topic_allow: '%s' is no topic filter",
+                         settings->response_topic_allow.items[i]);
+    if (settings->offline_queue_s > 0 && settings->protocol == PROTOCOL_311)
+        conf_problem(conf, &mqtt_table, 0, "offline_queue_s",
+                     "offline_queue_s needs MQTT 5: set protocol to \"auto\" or \"5\"");
     check_tls(settings, conf);
 }

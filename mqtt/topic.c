@@ -14,6 +14,9 @@
 #include <string.h>
 
 #define VERSION_LEVEL "v1"
+#define ALL_LEVEL     "_all"
+#define GROUP_LEVEL   "_group"
+#define REPLY_LEVEL   "reply"
 
 enum {
     PREFIX_MAX_LEVELS = 8,
@@ -165,19 +168,18 @@ int topic_parse_status(const char *prefix, const char *topic, enum topic_kind *r
 
 /* --- what we hear --- */
 
-/* "[<room>/<id>/]<word>/<name>"; fleet: also below _all and _group/<g>; filtered: an agent
- * subscribes to it. */
+/* "[<room>/<id>/]<word>/<name>"; fleet: also below _all and _group/<g>. */
 static const struct request {
     const char *room, *word;
     enum topic_scope scope;
     enum topic_request request;
-    bool fleet, filtered;
+    bool fleet;
 } requests[] = {
-    {NULL, "cmd", TOPIC_SCOPE_AGENT, TOPIC_CMD, true, true},
-    {"unit", "cmd", TOPIC_SCOPE_UNIT, TOPIC_CMD, false, true},
-    {"camera", "cmd", TOPIC_SCOPE_CAMERA, TOPIC_CMD, false, true},
-    {"unit", "set", TOPIC_SCOPE_UNIT, TOPIC_SET, false, true},
-    {NULL, "rpc", TOPIC_SCOPE_AGENT, TOPIC_RPC, true, false},
+    {NULL, "cmd", TOPIC_SCOPE_AGENT, TOPIC_CMD, true},
+    {"unit", "cmd", TOPIC_SCOPE_UNIT, TOPIC_CMD, false},
+    {"camera", "cmd", TOPIC_SCOPE_CAMERA, TOPIC_CMD, false},
+    {"unit", "set", TOPIC_SCOPE_UNIT, TOPIC_SET, false},
+    {NULL, "rpc", TOPIC_SCOPE_AGENT, TOPIC_RPC, true},
 };
 
 static const struct request *find_request(const struct level *levels, size_t count, bool broadcast)
@@ -200,11 +202,11 @@ static size_t parse_addressee(const struct levels *levels, struct topic_target *
                               bool *ret_ok)
 {
     *ret_ok = true;
-    if (level_is(&levels->at[0], "_all")) {
+    if (level_is(&levels->at[0], ALL_LEVEL)) {
         target->broadcast = true;
         return 1;
     }
-    if (level_is(&levels->at[0], "_group") && levels->count > 1) {
+    if (level_is(&levels->at[0], GROUP_LEVEL) && levels->count > 1) {
         target->broadcast = true;
         *ret_ok = copy_id(&levels->at[1], target->agent);
         return 2;
@@ -265,17 +267,34 @@ char *topic_build_set(const char *prefix, const char *agent, const char *unit, c
     return request_topic(prefix, agent, "unit", unit, "set", key);
 }
 
-char **topic_filters(const char *prefix, const char *agent, size_t *ret_count)
+char *topic_build_reply(const char *prefix, const char *agent, const char *client)
+{
+    return request_topic(prefix, agent, NULL, NULL, REPLY_LEVEL, client);
+}
+
+static char **filters_of(const char *prefix, const char *addressee, bool fleet, size_t *ret_count)
 {
     char **filters = xcalloc(ARRAY_LEN(requests) + 1, sizeof(*filters));
     size_t count = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(requests); i++)
-        if (requests[i].filtered)
+        if (!fleet || requests[i].fleet)
             filters[count++] =
-                request_topic(prefix, agent, requests[i].room, "+", requests[i].word, "+");
+                request_topic(prefix, addressee, requests[i].room, "+", requests[i].word, "+");
     *ret_count = count;
     return filters;
+}
+
+char **topic_filters(const char *prefix, const char *agent, size_t *ret_count)
+{
+    return filters_of(prefix, agent, false, ret_count);
+}
+
+char **topic_fleet_filters(const char *prefix, const char *group, size_t *ret_count)
+{
+    CLEANUP(free_p) char *addressee = group ? xasprintf(GROUP_LEVEL "/%s", group) : NULL;
+
+    return filters_of(prefix, group ? addressee : ALL_LEVEL, true, ret_count);
 }
 
 /* --- forms --- */
@@ -362,19 +381,49 @@ bool topic_matches(const char *filter, const char *topic)
     }
 }
 
-/* Whoever may command us could else make us write, with our rights, a command to another agent or
- * nonsense on a status topic: what the contract gives a meaning to is no place for an answer. */
-bool topic_response_allowed(const char *prefix, const char *topic)
+/* Whether the topic is a place of the contract: a request, or what an agent says of itself. */
+static bool has_meaning(const char *prefix, const char *topic)
 {
     char agent[NAME_SIZE], id[NAME_SIZE];
     struct topic_target target;
     enum topic_kind kind;
-    size_t len = strlen(prefix);
 
-    if (strlen(topic) > RESPONSE_TOPIC_MAX || !topic_publishable(topic))
+    return topic_parse(prefix, topic, &target, NULL) != -ENOENT ||
+           topic_parse_status(prefix, topic, &kind, agent, id) != -ENOENT;
+}
+
+/* Below "<prefix>/v1" the first level says whose place it is. */
+static bool is_place_of_another(const char *prefix, const char *agent, const char *topic)
+{
+    const char *rest = below_version(prefix, topic);
+    struct level first;
+
+    if (!rest)
         return false;
-    if (!str_starts_with(topic, prefix) || topic[len] != '/' || topic[len + 1] == '\0')
+    first = (struct level){.text = rest, .len = strcspn(rest, "/")};
+    return !level_is(&first, agent) && (first.len == 0 || *first.text != '_');
+}
+
+static bool listed(const struct conf_strings *filters, const char *topic)
+{
+    for (size_t i = 0; filters && i < filters->count; i++)
+        if (topic_matches(filters->items[i], topic))
+            return true;
+    return false;
+}
+
+/* Whoever may command us could else make us write, with our rights, a command to another agent or
+ * nonsense on a status topic: what the contract gives a meaning to is no place for an answer, not
+ * even when the list names it. */
+bool topic_response_allowed(const struct topic_response_rule *rule, const char *topic)
+{
+    size_t len = strlen(rule->prefix);
+
+    if (strlen(topic) > RESPONSE_TOPIC_MAX || !topic_publishable(topic) ||
+        has_meaning(rule->prefix, topic))
         return false;
-    return topic_parse(prefix, topic, &target, NULL) == -ENOENT &&
-           topic_parse_status(prefix, topic, &kind, agent, id) == -ENOENT;
+    if (listed(rule->allow, topic))
+        return true;
+    return str_starts_with(topic, rule->prefix) && topic[len] == '/' && topic[len + 1] != '\0' &&
+           !is_place_of_another(rule->prefix, rule->agent, topic);
 }

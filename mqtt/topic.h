@@ -3,7 +3,7 @@
 #ifndef MQTT_TOPIC_H
 #define MQTT_TOPIC_H
 
-#include "agent/base/error.h"
+#include "agent/base/conf.h"
 
 enum topic_kind {
     TOPIC_AVAILABILITY, /* <agent>/availability */
@@ -31,8 +31,8 @@ bool topic_kind_has_id(enum topic_kind kind);
 
 /* "<prefix>/v1/<agent>/…"; id: the unit, printer or camera, NULL for the agent's own topics. The
  * caller frees. */
-char *topic_build(const char *prefix, const char *agent, enum topic_kind kind, const char *id)
-    MUST_CHECK;
+char *topic_build(const char *prefix, const char *agent, enum topic_kind kind,
+                  const char *id) MUST_CHECK;
 
 enum topic_scope { TOPIC_SCOPE_AGENT, TOPIC_SCOPE_UNIT, TOPIC_SCOPE_CAMERA };
 enum topic_request { TOPIC_CMD, TOPIC_SET, TOPIC_RPC };
@@ -54,12 +54,17 @@ int topic_parse(const char *prefix, const char *topic, struct topic_target *ret_
 /* Topic that asks for verb: scope and id as above. The caller frees. */
 char *topic_build_cmd(const char *prefix, const char *agent, enum topic_scope scope, const char *id,
                       const char *verb) MUST_CHECK;
-char *topic_build_set(const char *prefix, const char *agent, const char *unit, const char *key)
-    MUST_CHECK;
+char *topic_build_set(const char *prefix, const char *agent, const char *unit,
+                      const char *key) MUST_CHECK;
 
-/* The filters an agent subscribes to for its own requests: NULL-terminated, count in ret_count; free
- * each and the array. */
+/* Where the agent answers JSON-RPC of a client that names no Response Topic. The caller frees. */
+char *topic_build_reply(const char *prefix, const char *agent, const char *client) MUST_CHECK;
+
+/* The filters an agent subscribes to for its own requests: NULL-terminated, count in ret_count;
+ * free each and the array. */
 char **topic_filters(const char *prefix, const char *agent, size_t *ret_count) MUST_CHECK;
+/* For those of a group; NULL: of all agents. */
+char **topic_fleet_filters(const char *prefix, const char *group, size_t *ret_count) MUST_CHECK;
 
 /* Takes apart an outgoing topic as lapsectl reads it: kind, agent and id. -ENOENT. */
 int topic_parse_status(const char *prefix, const char *topic, enum topic_kind *ret_kind,
@@ -74,7 +79,12 @@ bool topic_filter_valid(const char *filter);
 /* As the broker would match it. */
 bool topic_matches(const char *filter, const char *topic);
 
-/* A Response Topic that we may answer to: ≤ 256 bytes, publishable, below our prefix. */
-bool topic_response_allowed(const char *prefix, const char *topic);
+struct topic_response_rule {
+    const char *prefix, *agent;
+    const struct conf_strings *allow; /* filters; NULL = none */
+};
+/* A Response Topic that we may answer to: ≤ 256 bytes, publishable, below our prefix or in the
+ * list, no topic that means something and none of another agent. */
+bool topic_response_allowed(const struct topic_response_rule *rule, const char *topic);
 
 #endif

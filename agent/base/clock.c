@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/timex.h>
 #include <time.h>
+
+#define FIRST_YEAR_MS INT64_C(1704067200000) /* 2024 */
 
 static int64_t read_us(clockid_t id)
 {
@@ -27,6 +30,14 @@ int64_t clock_mono_ms(void)
 int64_t clock_wall_ms(void)
 {
     return read_us(CLOCK_REALTIME) / 1000;
+}
+
+bool clock_is_synchronised(void)
+{
+    struct timex state = {0};
+
+    return adjtimex(&state) != TIME_ERROR && !(state.status & STA_UNSYNC) &&
+           clock_wall_ms() >= FIRST_YEAR_MS;
 }
 
 int64_t clock_wall_of_mono_ms(int64_t mono_ms)

@@ -10,6 +10,10 @@ int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
 int64_t clock_wall_ms(void);
 
+/* Whether the wall clock may be trusted: the kernel says that something keeps it right (NTP), and
+ * the year is not that of a machine without a battery. */
+bool clock_is_synchronised(void);
+
 /* Converts a monotonic instant of this boot to wall clock, by today's difference of the two. */
 int64_t clock_wall_of_mono_ms(int64_t mono_ms);
 

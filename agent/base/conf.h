@@ -87,6 +87,11 @@ const char *conf_problem_text(const struct conf *conf, size_t index); /* "file:l
 /* Frees what the fields own inside values. */
 void conf_values_done(const struct conf_table *table, void *values);
 
+/* Whether two values of one table are the same in this field. */
+bool conf_field_equal(const struct conf_field *field, const void *a, const void *b);
+/* Copies a number, a switch or words (CONF_FLAGS): nothing that is owned. */
+void conf_field_copy(const struct conf_field *field, void *to, const void *from);
+
 /* Writes values as the file would have them, secrets as "…", absent texts not at all. With item set
  * only "{ … }" without the name: the caller writes "cameras = (", the commas and ");". */
 void conf_print(const struct conf_table *table, const void *values, bool item, FILE *out);

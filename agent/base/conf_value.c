@@ -7,6 +7,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -497,4 +498,53 @@ void conf_print(const struct conf_table *table, const void *values, bool item, F
     for (size_t i = 0; i < table->field_count; i++)
         print_field(&table->fields[i], value_of(&table->fields[i], values), out);
     fputs(item ? "}" : "};\n", out);
+}
+
+/* --- comparing --- */
+
+static size_t plain_size(enum conf_type type)
+{
+    switch (type) {
+    case CONF_BOOL:
+        return sizeof(bool);
+    case CONF_INT:
+        return sizeof(int64_t);
+    case CONF_FLOAT:
+        return sizeof(double);
+    case CONF_ENUM:
+        return sizeof(int);
+    case CONF_FLAGS:
+        return sizeof(unsigned);
+    default:
+        return 0; /* it owns memory */
+    }
+}
+
+static bool strings_equal(const struct conf_strings *a, const struct conf_strings *b)
+{
+    bool same = a->count == b->count;
+
+    for (size_t i = 0; same && i < a->count; i++)
+        same = str_equal(a->items[i], b->items[i]);
+    return same;
+}
+
+bool conf_field_equal(const struct conf_field *field, const void *a, const void *b)
+{
+    const void *left = value_of(field, a), *right = value_of(field, b);
+    size_t size = plain_size(field->type);
+
+    if (size > 0)
+        return memcmp(left, right, size) == 0;
+    if (field->type == CONF_STRINGS || field->type == CONF_IDS)
+        return strings_equal(left, right);
+    return str_equal(*(char *const *)left, *(char *const *)right);
+}
+
+void conf_field_copy(const struct conf_field *field, void *to, const void *from)
+{
+    size_t size = plain_size(field->type);
+
+    assert(size > 0);
+    memcpy(place_of(field, to), value_of(field, from), size);
 }

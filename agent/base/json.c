@@ -23,7 +23,8 @@
 #include <string.h>
 
 /* the largest whole numbers that a double holds without gaps */
-#define EXACT_INT_MAX 9007199254740992.0
+#define EXACT_INT_MAX   9007199254740992.0
+#define PRINTED_EXACTLY INT64_C(1000000000000000) /* 15 digits */
 
 /* --- parsing --- */
 
@@ -497,9 +498,17 @@ void json_add_string(cJSON *parent, const char *key, const char *text)
     json_add(parent, key, check_made(cJSON_CreateString(text)));
 }
 
+/* cJSON prints 15 digits: a larger number goes in as text, and can only be printed. */
 void json_add_int(cJSON *parent, const char *key, int64_t value)
 {
-    json_add(parent, key, check_made(cJSON_CreateNumber((double)value)));
+    char text[24];
+
+    if (value > -PRINTED_EXACTLY && value < PRINTED_EXACTLY) {
+        json_add(parent, key, check_made(cJSON_CreateNumber((double)value)));
+        return;
+    }
+    snprintf(text, sizeof(text), "%lld", (long long)value);
+    json_add(parent, key, check_made(cJSON_CreateRaw(text)));
 }
 
 /* Rounding by 10^decimals would bring 42.299999999999997 back; the double nearest to the decimal

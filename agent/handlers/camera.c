@@ -56,3 +56,16 @@ void handle_camera_snapshot(struct call *call)
     call->cancel = cancel_look;
     look->shot = camera_shoot(camera, look->asked_at_mono_us, 0, on_picture, look);
 }
+
+static cJSON *camera_item(const struct call *call, size_t index)
+{
+    const struct handler_rooms *rooms = call->rooms;
+
+    return rooms->document(TOPIC_CAMERA_STATUS, camera_id(devices_camera(rooms->devices, index)),
+                           rooms->user);
+}
+
+void handle_camera_list(struct call *call)
+{
+    call_succeed_list(call, devices_camera_count(call->rooms->devices), camera_item);
+}

@@ -4,16 +4,22 @@
 #ifndef AGENT_HANDLERS_H
 #define AGENT_HANDLERS_H
 
+#include "agent/config.h"
 #include "agent/devices.h"
 #include "agent/units.h"
 #include "agent/verbs.h"
 
 struct handler_rooms { /* what commands act upon; borrowed, for the life of the agent */
+    const struct config *config;
     struct units *units;
     struct devices *devices;
 
     void (*on_shutdown)(void *user);
     size_t (*on_purge)(void *user); /* how many topics were cleared */
+    /* The document of a status topic, as publish_build_fn. */
+    cJSON *(*document)(enum topic_kind kind, const char *id, void *user);
+    /* Reads the configuration again; result gets what changed. */
+    enum ack_code (*on_reload)(cJSON *result, struct error *err, void *user);
     void (*on_camera_picture)(const char *camera, struct picture *picture, void *user);
     void *user;
 };
@@ -46,6 +52,30 @@ void call_answer(struct call *call, enum ack_code code, const char *message, con
 /* call_answer(ACK_OK, NULL, result) that takes the result over. */
 void call_succeed(struct call *call, cJSON *result);
 
+/* Lists: args as verb_list_args. The result is {"items":[…],"next_cursor":"…" or null}. */
+struct list_page {
+    size_t limit;
+    const char *cursor; /* NULL = from the beginning */
+};
+struct list_page call_page(const struct call *call);
+/* Takes items (an array) over; next_cursor NULL = that was all. */
+void call_succeed_page(struct call *call, cJSON *items, const char *next_cursor);
+/* The page of a list that is in memory; item() gives the one of an index. A cursor that is none of
+ * ours is refused. */
+typedef cJSON *(*list_item_fn)(const struct call *call, size_t index);
+void call_succeed_list(struct call *call, size_t count, list_item_fn item);
+/* The document of a status topic. */
+void call_succeed_document(struct call *call, enum topic_kind kind, const char *id);
+
+void handle_rpc_discover(struct call *call);
+void handle_agent_info(struct call *call);
+void handle_agent_status(struct call *call);
+void handle_agent_reload(struct call *call);
+void handle_camera_list(struct call *call);
+void handle_printer_list(struct call *call);
+void handle_printer_status(struct call *call);
+void handle_unit_list(struct call *call);
+void handle_unit_status(struct call *call);
 void handle_agent_ping(struct call *call);
 void handle_agent_shutdown(struct call *call);
 void handle_agent_purge_retained(struct call *call);

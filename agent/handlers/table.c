@@ -12,10 +12,19 @@ const handler_fn handlers[VERB_COUNT] = {
     [VERB_UNIT_SNAPSHOT] = handle_unit_event,
     [VERB_UNIT_PREVIEW] = handle_unit_event,
     [VERB_UNIT_SET] = handle_unit_set,
+    [VERB_UNIT_LIST] = handle_unit_list,
+    [VERB_UNIT_STATUS] = handle_unit_status,
+    [VERB_CAMERA_LIST] = handle_camera_list,
+    [VERB_PRINTER_LIST] = handle_printer_list,
+    [VERB_PRINTER_STATUS] = handle_printer_status,
     [VERB_CAMERA_SNAPSHOT] = handle_camera_snapshot,
     [VERB_AGENT_PING] = handle_agent_ping,
     [VERB_AGENT_SHUTDOWN] = handle_agent_shutdown,
     [VERB_AGENT_PURGE_RETAINED] = handle_agent_purge_retained,
+    [VERB_AGENT_INFO] = handle_agent_info,
+    [VERB_AGENT_STATUS] = handle_agent_status,
+    [VERB_AGENT_RELOAD] = handle_agent_reload,
+    [VERB_RPC_DISCOVER] = handle_rpc_discover,
 };
 
 void call_start(struct call *call)

@@ -50,3 +50,34 @@ void handle_unit_set(struct call *call)
     code = unit_set(unit, json_string(json_get(call->args, "key")), text, &err);
     call_answer(call, code, code == ACK_OK ? NULL : err.text, NULL);
 }
+
+static cJSON *unit_item(const struct call *call, size_t index)
+{
+    const struct unit *unit = units_at(call->rooms->units, index);
+    const struct conf_strings *cameras = &unit_get_settings(unit)->cameras;
+    cJSON *json = json_object();
+    cJSON *array;
+    int64_t error_since;
+
+    json_add_string(json, "unit", unit_id(unit));
+    json_add_string(json, "state", session_state_name(unit_state(unit)));
+    json_add_time(json, "since", unit_state_since(unit));
+    json_add_string(json, "printer", unit_get_settings(unit)->printer);
+    array = json_add_array(json, "cameras");
+    for (size_t i = 0; i < cameras->count; i++)
+        json_add_string(array, NULL, cameras->items[i]);
+    json_add_string(json, "session", unit_session(unit) ? session_id(unit_session(unit)) : NULL);
+    json_add_bool(json, "ok", unit_error(unit, &error_since)->code == 0);
+    return json;
+}
+
+void handle_unit_list(struct call *call)
+{
+    call_succeed_list(call, units_count(call->rooms->units), unit_item);
+}
+
+void handle_unit_status(struct call *call)
+{
+    if (find_unit(call))
+        call_succeed_document(call, TOPIC_UNIT_STATUS, call->target);
+}

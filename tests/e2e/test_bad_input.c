@@ -34,8 +34,8 @@ static const char conf[] =
 
 static struct rig *begin(void **state, const char *unit, const char *const *sim_args)
 {
-    struct rig *rig =
-        rig_new(&(struct rig_options){.sim_args = sim_args, .conf = conf, .unit = unit});
+    struct rig *rig = rig_new(&(struct rig_options){
+        .sim_args = sim_args, .conf = conf, .unit = unit, .agent = "trust_clock = true;"});
 
     *state = rig;
     RIG_WAIT(rig, rig_says(rig, "unit/mk4/state", "waiting"));

@@ -199,6 +199,8 @@ static void the_filters_of_an_agent_catch_its_requests_and_no_other(void **state
         bool wanted;
     } rows[] = {
         {"t/v1/pi01/cmd/reload", true},
+        {"t/v1/pi01/rpc/desk", true},
+        {"t/v1/pi01/reply/desk", false},
         {"t/v1/pi01/unit/u/cmd/start", true},
         {"t/v1/pi01/camera/c/cmd/snapshot", true},
         {"t/v1/pi01/unit/u/set/fps", true},
@@ -305,27 +307,99 @@ static void a_filter_matches_as_the_broker_matches(void **state)
             fail_msg("%s on %s", rows[i].filter, rows[i].topic);
 }
 
+static void the_filters_of_a_fleet_catch_commands_and_rpc_and_nothing_of_one_agent(void **state)
+{
+    static const char *const topics[] = {"cmd/ping", "rpc/desk"};
+    static const char *const others[] = {"unit/u/cmd/start", "unit/u/set/fps", "status"};
+    static const struct {
+        const char *group, *place;
+    } rows[] = {{NULL, "t/v1/_all"}, {"hall", "t/v1/_group/hall"}};
+
+    (void)state;
+    for (size_t row = 0; row < ARRAY_LEN(rows); row++) {
+        size_t count;
+        char **filters = topic_fleet_filters("t", rows[row].group, &count);
+
+        assert_int_equal(count, ARRAY_LEN(topics));
+        for (size_t f = 0; f < count; f++) {
+            CLEANUP(free_p) char *topic = xasprintf("%s/%s", rows[row].place, topics[f]);
+
+            assert_true(topic_matches(filters[f], topic));
+            for (size_t o = 0; o < ARRAY_LEN(others); o++) {
+                CLEANUP(free_p) char *other = xasprintf("%s/%s", rows[row].place, others[o]);
+
+                assert_false(topic_matches(filters[f], other));
+            }
+            free_p(&filters[f]);
+        }
+        free_p(&filters);
+    }
+}
+
+static bool may_answer(const char *topic)
+{
+    static char filter[] = "home/+/answers";
+    static char *items[] = {filter};
+    struct conf_strings strings = {.items = items, .count = ARRAY_LEN(items)};
+    struct topic_response_rule rule = {.prefix = "timelapse", .agent = "pi01", .allow = &strings};
+
+    return topic_response_allowed(&rule, topic);
+}
+
 static void an_answer_goes_below_our_prefix_and_to_no_topic_of_the_contract(void **state)
 {
+    static const char *const good[] = {"timelapse/v1/pi01/reply/desk", "timelapse/answers/1",
+                                       "timelapse/v1/_reply/desk", "home/attic/answers"};
+    static const char *const bad[] = {
+        "timelapse",
+        "timelapse/",
+        "timelapsex/a",
+        "other/answers",
+        "home/attic/answers/more",
+        "timelapse/+/a",
+        "timelapse/#",
+        "$SYS/timelapse",
+        "timelapse/v1/pi01/cmd/shutdown",
+        "timelapse/v1/pi01/rpc/desk",
+        "timelapse/v1/pi02/cmd/shutdown",
+        "timelapse/v1/pi02/reply/desk",
+        "timelapse/v1/pi02/anything",
+        "timelapse/v1//x",
+        "timelapse/v1/_all/cmd/shutdown",
+        "timelapse/v1/_group/hall/rpc/x",
+        "timelapse/v1/pi01/unit/u/status",
+        "timelapse/v1/pi01/availability",
+    };
     char too_long[300] = "timelapse/";
 
     (void)state;
-    assert_true(topic_response_allowed("timelapse", "timelapse/v1/pi01/reply/desk"));
-    assert_true(topic_response_allowed("timelapse", "timelapse/answers/1"));
-    assert_false(topic_response_allowed("timelapse", "timelapse"));
-    assert_false(topic_response_allowed("timelapse", "timelapse/"));
-    assert_false(topic_response_allowed("timelapse", "timelapsex/a"));
-    assert_false(topic_response_allowed("timelapse", "other/answers"));
-    assert_false(topic_response_allowed("timelapse", "timelapse/+/a"));
-    assert_false(topic_response_allowed("timelapse", "$SYS/timelapse"));
-    assert_false(topic_response_allowed("timelapse", "timelapse/v1/pi02/cmd/shutdown"));
-    assert_false(topic_response_allowed("timelapse", "timelapse/v1/_all/cmd/shutdown"));
-    assert_false(topic_response_allowed("timelapse", "timelapse/v1/pi01/unit/u/status"));
-    assert_false(topic_response_allowed("timelapse", "timelapse/v1/pi01/availability"));
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        if (!may_answer(good[i]))
+            fail_msg("%s was refused", good[i]);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        if (may_answer(bad[i]))
+            fail_msg("%s was taken", bad[i]);
     memset(too_long + 10, 'a', 247);
-    assert_false(topic_response_allowed("timelapse", too_long));
+    assert_false(may_answer(too_long));
     too_long[256] = '\0';
-    assert_true(topic_response_allowed("timelapse", too_long));
+    assert_true(may_answer(too_long));
+}
+
+/* A list that an operator wrote too wide must not let us command other agents. */
+static void no_list_lets_an_answer_be_a_command(void **state)
+{
+    char everything[] = "#";
+    char *items[] = {everything};
+    struct conf_strings strings = {.items = items, .count = 1};
+    struct topic_response_rule rule = {.prefix = "timelapse", .agent = "pi01", .allow = &strings};
+
+    (void)state;
+    assert_true(topic_response_allowed(&rule, "anywhere/else"));
+    assert_true(topic_response_allowed(&rule, "timelapse/v1/pi02/reply/desk"));
+    assert_false(topic_response_allowed(&rule, "timelapse/v1/pi02/cmd/shutdown"));
+    assert_false(topic_response_allowed(&rule, "timelapse/v1/_all/cmd/shutdown"));
+    assert_false(topic_response_allowed(&rule, "timelapse/v1/pi02/availability"));
+    assert_false(topic_response_allowed(&rule, "$SYS/x"));
 }
 
 int main(void)
@@ -341,6 +415,8 @@ int main(void)
         cmocka_unit_test(a_topic_with_wildcards_or_bad_bytes_is_not_published_to),
         cmocka_unit_test(wildcards_of_a_filter_fill_whole_levels),
         cmocka_unit_test(a_filter_matches_as_the_broker_matches),
+        cmocka_unit_test(the_filters_of_a_fleet_catch_commands_and_rpc_and_nothing_of_one_agent),
+        cmocka_unit_test(no_list_lets_an_answer_be_a_command),
         cmocka_unit_test(an_answer_goes_below_our_prefix_and_to_no_topic_of_the_contract),
     };
 
