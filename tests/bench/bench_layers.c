@@ -9,10 +9,11 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* No multiple of the agent's polling period, so that the layers fall everywhere in between. */
-enum { LAYER_MS = 1037, PING_MS = 505, WARM_MS = 4000, BUSY_MS = 5000 };
+enum { LAYER_MS = 1037, PING_MS = 505, WARM_MS = 4000 };
 
 struct ping {
     char id[24];
@@ -86,29 +87,23 @@ static void tell_asked(struct asked from, struct asked to)
 
 /* --- what the broker was told --- */
 
-/* Messages on a topic that came in [from, to), monotonic ms. */
-static double told(struct rig *rig, const char *topic, int64_t from_ms, int64_t to_ms)
+/* The rate of the messages on a topic in [from, to), monotonic ms: from the first to the last. */
+static double told_per_s(struct rig *rig, const char *topic, int64_t from_ms, int64_t to_ms)
 {
+    int64_t first_ms = 0, last_ms = 0;
     double count = 0;
 
     for (size_t i = 0; i < rig_message_count(rig); i++) {
         const struct rig_message *message = rig_message(rig, i);
 
-        count += str_equal(message->topic, topic) && message->at_mono_ms >= from_ms &&
-                 message->at_mono_ms < to_ms;
+        if (!str_equal(message->topic, topic) || message->at_mono_ms < from_ms ||
+            message->at_mono_ms >= to_ms)
+            continue;
+        first_ms = first_ms ? first_ms : message->at_mono_ms;
+        last_ms = message->at_mono_ms;
+        count++;
     }
-    return count;
-}
-
-static void tell_status(struct rig *rig, int64_t from_ms, int64_t to_ms)
-{
-    static const char topic[] = "unit/mk4/status";
-    double busiest = 0;
-
-    for (int64_t at_ms = from_ms; at_ms + BUSY_MS <= to_ms; at_ms += 100)
-        busiest = MAX(busiest, told(rig, topic, at_ms, at_ms + BUSY_MS));
-    figure("status_per_s", told(rig, topic, from_ms, to_ms) / (double)(to_ms - from_ms) * 1000);
-    figure("status_busiest_per_s", busiest / BUSY_MS * 1000);
+    return last_ms > first_ms ? (count - 1) / (double)(last_ms - first_ms) * 1000 : (double)NAN;
 }
 
 /* --- layer by layer --- */
@@ -191,7 +186,9 @@ int bench_layers(const struct bench_scale *scale)
     from = look(rig);
     rig_linger(rig, print_ms - WARM_MS);
     tell_asked(from, look(rig));
-    tell_status(rig, from.at_us / 1000, clock_mono_ms());
+    figure("status_per_s", told_per_s(rig, "unit/mk4/status", from.at_us / 1000, clock_mono_ms()));
+    figure("printer_status_per_s",
+           told_per_s(rig, "printer/mk4/status", from.at_us / 1000, clock_mono_ms()));
     timer_stop(watched.timer);
     if (!rig_wait(rig, has_ended, NULL, 60000))
         fprintf(stderr, "bench: the print of %d layers does not end\n", scale->layers);

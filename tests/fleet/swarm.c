@@ -3,6 +3,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
+#include "agent/base/path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,16 +61,19 @@ static void say_state(struct member *member)
     }
 }
 
-static void member_start(struct member *member, struct loop *loop, int port, size_t number)
+static void member_start(struct member *member, struct loop *loop, int port, const char *dir,
+                         size_t number)
 {
     static const struct mqtt_callbacks callbacks = {.on_up = on_up, .on_down = on_down};
     CLEANUP(free_p) char *availability = NULL;
     CLEANUP(free_p) char *client_id = NULL;
+    CLEANUP(free_p) char *spool = NULL;
     struct error err;
 
     snprintf(member->id, sizeof(member->id), "a%03zu", number % 1000);
     availability = topic_of(member, "availability");
     client_id = xasprintf("lapsed-%s", member->id);
+    spool = path_join(dir, member->id);
     member->settings = (struct mqtt_settings){
         .host = xstrdup("127.0.0.1"),
         .port = port,
@@ -83,6 +87,7 @@ static void member_start(struct member *member, struct loop *loop, int port, siz
                                          .client_id = client_id,
                                          .availability_topic = availability,
                                          .session_expiry_s = SESSION_EXPIRY_S,
+                                         .spool_dir = spool,
                                      },
                                      &callbacks, member);
     say_state(member);
@@ -110,12 +115,11 @@ struct swarm *swarm_new(struct loop *loop, int port, size_t agents, const char *
 {
     struct swarm *swarm = xcalloc(1, sizeof(*swarm));
 
-    (void)dir;
     swarm->count = agents;
     swarm->members = xcalloc(agents, sizeof(*swarm->members));
     swarm->talk = timer_new(loop, on_talk, swarm);
     for (size_t i = 0; i < agents; i++)
-        member_start(&swarm->members[i], loop, port, i);
+        member_start(&swarm->members[i], loop, port, dir, i);
     return swarm;
 }
 
