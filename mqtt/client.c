@@ -170,6 +170,7 @@ struct mqtt_client *mqtt_client_new(struct loop *loop, const struct mqtt_client_
         .session_expiry_s = config->session_expiry_s,
         .inbox_max_messages = config->inbox_max_messages,
         .resume_session = config->resume_session,
+        .answer_timeout_ms = config->answer_timeout_ms,
     };
     list_init(&client->subscriptions);
     client->max_events = (size_t)config->settings->max_events;

@@ -2,9 +2,10 @@
 /* client: our connection to the broker, kept up for ever by one pump thread of its own.
  *
  * Everything here is called from, and calls back on, the loop thread. The pump thread connects
- * (blocking, DNS included), backs off with full jitter (0.2 s … 60 s; 60 s after "session taken
- * over"), and uses a fresh library handle for each connection, so that nothing stale is sent after
- * a reconnect. MQTT 5 first; 3.1.1 when the broker knows only that.
+ * (blocking, DNS included), backs off with full jitter (0.2 s … 4.5 s while nobody is there, … 60 s
+ * while the broker does not answer well, 60 s and more after a refusal or "session taken over"),
+ * and uses a fresh library handle for each connection, so that nothing stale is sent after a
+ * reconnect. MQTT 5 first; 3.1.1 when the broker knows only that.
  *
  * On every connection: subscribe to all filters in one packet; publish every retained topic (last
  * value); the availability topic last. Events wait in a bounded FIFO while the broker is away, on
@@ -62,6 +63,7 @@ struct mqtt_client_config {
     const char *spool_dir;          /* where events outlive the process; NULL: in memory only */
     size_t inbox_max_messages;      /* that wait for the loop; 0: 64 */
     bool resume_session;            /* the first connection, too, takes what waits at the broker */
+    int64_t answer_timeout_ms;      /* for a broker that is silent before we are up; 0: 15 s */
 };
 
 struct mqtt_callbacks {

@@ -13,7 +13,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
-#include "agent/base/str.h"
+#include "mqtt/tls.h"
 
 #include <errno.h>
 #include <mosquitto.h>
@@ -24,10 +24,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     LOOP_TIMEOUT_MS = 1000,
-    ANSWER_TIMEOUT_MS = 15000, /* TLS handshake and CONNACK together */
+    ANSWER_TIMEOUT_MS = 15000, /* TLS handshake and CONNACK together; then each SUBACK */
     CLOSE_TIMEOUT_MS = 1500,
     TCP_USER_TIMEOUT_MS = 20000,
 };
@@ -49,7 +50,9 @@ struct connection {
 
     pthread_mutex_t lock;
     enum closing closing;
-    bool connected; /* mosquitto_connect() is over */
+    bool connected;          /* mosquitto_connect() is over */
+    int open_subscribes;     /* sent and not answered */
+    int64_t subscribe_at_ms; /* monotonic: when the last answer came, or the first was sent */
 
     /* pump thread only */
     int64_t accepted_at_ms;
@@ -180,6 +183,15 @@ static void on_publish(struct mosquitto *handle, void *user, int mid, int reason
     errno = 0;
 }
 
+static void note_subscribes(struct connection *connection, int change)
+{
+    pthread_mutex_lock(&connection->lock);
+    if (change < 0 || connection->open_subscribes == 0)
+        connection->subscribe_at_ms = clock_mono_ms();
+    connection->open_subscribes += change;
+    pthread_mutex_unlock(&connection->lock);
+}
+
 static void on_subscribe(struct mosquitto *handle, void *user, int mid, int count, const int *codes,
                          const mosquitto_property *properties)
 {
@@ -192,6 +204,7 @@ static void on_subscribe(struct mosquitto *handle, void *user, int mid, int coun
     event->mid = mid;
     for (int i = 0; i < count; i++)
         event->data[event->code_count++] = (uint8_t)codes[i];
+    note_subscribes(connection, -1);
     inbox_push(connection->inbox, event);
     errno = 0;
 }
@@ -201,17 +214,10 @@ static void on_subscribe(struct mosquitto *handle, void *user, int mid, int coun
 static void on_log(struct mosquitto *handle, void *user, int level, const char *text)
 {
     struct connection *connection = user;
-    const char *reason;
 
-    (void)handle;
-    if (level != MOSQ_LOG_ERR || connection->log_text[0])
-        return;
-    reason = strstr(text, "::"); /* "OpenSSL Error[0]: error:0A000086:SSL routines::<reason>" */
-    if (reason)
-        text = reason + 2;
-    else if (str_starts_with(text, "Error: "))
-        text += strlen("Error: ");
-    snprintf(connection->log_text, sizeof(connection->log_text), "%s", text);
+    if (level == MOSQ_LOG_ERR && !connection->log_text[0])
+        tls_explain(mosquitto_ssl_get(handle), text, connection->log_text,
+                    sizeof(connection->log_text));
     errno = 0;
 }
 
@@ -226,7 +232,7 @@ static int set_tls(struct mosquitto *handle, const struct connection_config *con
     /* the library takes a client certificate only together with some authority */
     if (rc == MOSQ_ERR_SUCCESS && (config->ca_file || config->cert_file))
         rc = mosquitto_tls_set(handle, config->ca_file, config->ca_file ? NULL : "/etc/ssl/certs",
-                               config->cert_file, config->key_file, NULL);
+                               config->cert_file, config->key_file, tls_no_passphrase);
     if (rc == MOSQ_ERR_SUCCESS)
         rc = mosquitto_tls_opts_set(handle, 1, "tlsv1.2", NULL); /* 1.2 or newer, verified */
     if (rc == MOSQ_ERR_SUCCESS)
@@ -283,6 +289,18 @@ static int set_options(struct mosquitto *handle, const struct connection_config 
     return rc;
 }
 
+static int new_failed(const struct connection_config *config, int rc, struct error *err)
+{
+    const char *const files[] = {config->ca_file, config->cert_file, config->key_file};
+
+    for (size_t i = 0; config->tls && i < ARRAY_LEN(files); i++)
+        if (files[i] && access(files[i], R_OK) < 0)
+            return error_set(err, -EINVAL, "TLS: cannot read %s: %s", files[i],
+                             strerrordesc_np(errno));
+    return error_set(err, -EINVAL, "cannot set up the MQTT client '%s': %s", config->client_id,
+                     mosquitto_strerror(rc));
+}
+
 int connection_new(const struct connection_config *config, const struct connection_plan *plan,
                    struct inbox *inbox, struct connection **ret_connection, struct error *err)
 {
@@ -299,9 +317,7 @@ int connection_new(const struct connection_config *config, const struct connecti
                             : MOSQ_ERR_INVAL;
     if (rc != MOSQ_ERR_SUCCESS) {
         connection_free(connection);
-        return error_set(err, -EINVAL, "cannot set up the MQTT client '%s': %s%s",
-                         config->client_id, mosquitto_strerror(rc),
-                         config->tls ? " (are the TLS files readable?)" : "");
+        return new_failed(config, rc, err);
     }
     set_callbacks(connection->handle);
     *ret_connection = connection;
@@ -400,14 +416,35 @@ void connection_close(struct connection *connection, bool with_will)
     pthread_mutex_unlock(&connection->lock);
 }
 
+static int64_t answer_timeout_ms(const struct connection *connection)
+{
+    int64_t wanted = connection->config->answer_timeout_ms;
+
+    return wanted ? wanted : ANSWER_TIMEOUT_MS;
+}
+
+/* We are up only when the broker has taken our subscriptions. */
+static bool subscribe_is_overdue(struct connection *connection)
+{
+    bool overdue;
+
+    pthread_mutex_lock(&connection->lock);
+    overdue = connection->open_subscribes > 0 &&
+              clock_mono_ms() - connection->subscribe_at_ms > answer_timeout_ms(connection);
+    pthread_mutex_unlock(&connection->lock);
+    return overdue;
+}
+
 /* Whether the connection is to be run on; ret_rc: why not. */
-static bool keep_running(const struct connection *connection, int64_t started_at_ms, int *ret_rc)
+static bool keep_running(struct connection *connection, int64_t started_at_ms, int *ret_rc)
 {
     if (mosquitto_socket(connection->handle) < 0)
         *ret_rc = MOSQ_ERR_CONN_LOST; /* the broker's DISCONNECT, or ours */
+    else if (subscribe_is_overdue(connection))
+        *ret_rc = MOSQ_ERR_KEEPALIVE;
     else if (connection->accepted_at_ms)
         return true;
-    else if (clock_mono_ms() - started_at_ms > ANSWER_TIMEOUT_MS)
+    else if (clock_mono_ms() - started_at_ms > answer_timeout_ms(connection))
         *ret_rc = MOSQ_ERR_KEEPALIVE;
     else
         return true;
@@ -456,12 +493,27 @@ static void set_ending(struct ending *ending, enum ending_kind kind, int code, c
     snprintf(ending->detail, sizeof(ending->detail), "%s", detail ? detail : "");
 }
 
+/* With TLS 1.3 the broker says what it has against our certificate after the handshake, and closes:
+ * mostly that is still read. */
+static void end_by_close(const struct connection *connection, struct ending *ending)
+{
+    const struct connection_config *config = connection->config;
+
+    if (config->tls && connection->log_text[0] && !connection->accepted_at_ms)
+        set_ending(ending, ENDING_TLS, 0, connection->log_text);
+    else
+        set_ending(ending, ENDING_CLOSED, 0,
+                   config->tls && !config->cert_file
+                       ? " (does it want a certificate from us? mqtt.cert_file)"
+                       : NULL);
+}
+
 static void end_by_errno(const struct connection *connection, int code, struct ending *ending)
 {
     if (connection->config->tls && connection->log_text[0])
         set_ending(ending, ENDING_TLS, 0, connection->log_text);
     else if (code <= 0 || code == EAGAIN) /* something in the library has overwritten it */
-        set_ending(ending, ENDING_CLOSED, 0, NULL);
+        end_by_close(connection, ending);
     else
         set_ending(ending, ENDING_SYSTEM, code, NULL);
 }
@@ -473,7 +525,7 @@ static void end_by_library(const struct connection *connection, int rc, int code
     case MOSQ_ERR_SUCCESS:
     case MOSQ_ERR_CONN_LOST:
     case MOSQ_ERR_NO_CONN:
-        set_ending(ending, ENDING_CLOSED, 0, NULL);
+        end_by_close(connection, ending);
         break;
     case MOSQ_ERR_ERRNO:
         end_by_errno(connection, code, ending);
@@ -588,9 +640,13 @@ int connection_subscribe(struct connection *connection, char *const *filters, si
                          bool with_retained, int *ret_mid, struct error *err)
 {
     int options = with_retained ? RETAIN_AS_PUBLISHED : RETAIN_AS_PUBLISHED | RETAIN_HANDLING_NEVER;
-    int rc = mosquitto_subscribe_multiple(connection->handle, ret_mid, (int)count, filters, 1,
-                                          options, NULL);
+    int rc;
 
+    note_subscribes(connection, 1); /* before it is sent: the answer comes on the other thread */
+    rc = mosquitto_subscribe_multiple(connection->handle, ret_mid, (int)count, filters, 1, options,
+                                      NULL);
+    if (rc != MOSQ_ERR_SUCCESS)
+        note_subscribes(connection, -1);
     return library_error(rc, "subscribe", filters[0], err);
 }
 

@@ -25,6 +25,7 @@ struct connection_config { /* borrowed for the life of the connection */
     int port, keepalive_s;
     bool tls, insecure_skip_hostname;
     int64_t session_expiry_s;
+    int64_t answer_timeout_ms; /* 0: 15 s */
 };
 
 struct connection_plan {

@@ -5,6 +5,12 @@
 #include <errno.h>
 #include <string.h>
 
+enum {
+    NO_WAIT_MS = 60000,    /* it said no: a person must act first */
+    BUSY_WAIT_MS = 60000,  /* it does not answer, or not well: perhaps we are too many */
+    ABSENT_WAIT_MS = 4500, /* nobody there whom we could bother: back within 5 s of its return */
+};
+
 static int describe_refusal(const struct ending *ending, const struct ending_names *names,
                             struct error *err)
 {
@@ -59,8 +65,9 @@ int ending_describe(const struct ending *ending, const struct ending_names *name
 
     switch (ending->kind) {
     case ENDING_CLOSED:
-        return error_set(err, -ECONNRESET, "broker %s:%d closed the connection%s", host, port,
-                         ending->accepted_at_ms ? "" : " before accepting us");
+        return error_set(err, -ECONNRESET, "broker %s:%d closed the connection%s%s", host, port,
+                         ending->accepted_at_ms ? "" : " before accepting us",
+                         ending->accepted_at_ms ? "" : ending->detail);
     case ENDING_SYSTEM:
         return describe_system(ending, names, err);
     case ENDING_NO_HOST:
@@ -88,7 +95,7 @@ int ending_describe(const struct ending *ending, const struct ending_names *name
 
 bool ending_must_act(const struct ending *ending)
 {
-    if (ending->kind == ENDING_RIVALLED)
+    if (ending->kind == ENDING_RIVALLED || ending->kind == ENDING_TLS)
         return true;
     if (ending->kind == ENDING_DISMISSED)
         return ending->code == REASON_TAKEN_OVER;
@@ -97,6 +104,20 @@ bool ending_must_act(const struct ending *ending)
     return ending->code == REASON_BAD_CLIENT_ID || ending->code == REASON_BAD_USER_OR_PASSWORD ||
            ending->code == REASON_NOT_AUTHORISED || ending->code == REASON_BANNED ||
            ending->code == REASON_BAD_AUTHENTICATION_METHOD;
+}
+
+/* A handshake that failed may succeed as soon as the clock is set; it is not asked for so long. */
+int64_t ending_shortest_wait_ms(const struct ending *ending)
+{
+    return ending_must_act(ending) && ending->kind != ENDING_TLS ? NO_WAIT_MS : 0;
+}
+
+int64_t ending_longest_wait_ms(const struct ending *ending)
+{
+    bool absent = ending->kind == ENDING_SYSTEM || ending->kind == ENDING_NO_HOST ||
+                  ending->kind == ENDING_CLOSED;
+
+    return absent ? ABSENT_WAIT_MS : BUSY_WAIT_MS;
 }
 
 enum negotiation_outcome ending_outcome(const struct ending *ending)

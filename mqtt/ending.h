@@ -7,7 +7,7 @@
 #include "mqtt/negotiation.h"
 
 enum ending_kind {
-    ENDING_CLOSED,    /* the other side closed, or the network did */
+    ENDING_CLOSED,    /* the other side closed, or the network did; detail: a guess why, or "" */
     ENDING_SYSTEM,    /* code: errno of connect or of the socket */
     ENDING_NO_HOST,   /* detail: why the name was not found */
     ENDING_SILENT,    /* no answer in time */
@@ -50,8 +50,13 @@ struct ending_names {
 /* The sentence for people; no password in it. Returns the negative errno. */
 int ending_describe(const struct ending *ending, const struct ending_names *names,
                     struct error *err);
-/* Trying again soon does not help, a person must do something. */
+/* A person must do something. */
 bool ending_must_act(const struct ending *ending);
+/* How long to stay away at the most: long from a broker that has said no, or that every attempt
+ * costs something; short from one that is not there. */
+int64_t ending_longest_wait_ms(const struct ending *ending);
+/* At least so long, on top. */
+int64_t ending_shortest_wait_ms(const struct ending *ending);
 enum negotiation_outcome ending_outcome(const struct ending *ending);
 
 #endif

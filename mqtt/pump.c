@@ -19,9 +19,8 @@
 enum {
     JOIN_TIMEOUT_MS = 2000,
     BACK_OFF_MIN_MS = 200,
-    BACK_OFF_MAX_MS = 60000,
-    REFUSED_WAIT_MS = 60000, /* a person must act first */
-    STABLE_MS = 5000,        /* a link that lived so long starts the back-off anew */
+    SETUP_WAIT_MS = 60000, /* a person must act first */
+    STABLE_MS = 5000,      /* a link that lived so long starts the back-off anew */
     SHORT_LIFE_MS = 30000,
     SHORT_LIVES_MAX = 3,
 };
@@ -78,14 +77,14 @@ static void push_ending(struct pump *pump, unsigned number, const struct ending 
 }
 
 /* Full jitter: a hundred agents that lost one broker must not come back in one second. */
-static int64_t back_off_ms(int failures)
+static int64_t back_off_ms(int failures, int64_t longest_ms)
 {
     int64_t limit_ms = BACK_OFF_MIN_MS;
     uint32_t random = 0;
 
-    for (int i = 0; i < failures && limit_ms < BACK_OFF_MAX_MS; i++)
+    for (int i = 0; i < failures && limit_ms < longest_ms; i++)
         limit_ms *= 2;
-    limit_ms = MIN(limit_ms, (int64_t)BACK_OFF_MAX_MS);
+    limit_ms = MIN(limit_ms, longest_ms);
     if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
         random = (uint32_t)clock_mono_us();
     return BACK_OFF_MIN_MS + random % (limit_ms - BACK_OFF_MIN_MS + 1);
@@ -114,7 +113,8 @@ static int64_t wait_after(struct pump *pump, const struct ending *ending)
     if (life_ms(ending) >= STABLE_MS)
         pump->failures = 0;
     pump->failures++;
-    return (ending_must_act(ending) ? REFUSED_WAIT_MS : 0) + back_off_ms(pump->failures);
+    return ending_shortest_wait_ms(ending) +
+           back_off_ms(pump->failures, ending_longest_wait_ms(ending));
 }
 
 static enum quit lend(struct pump *pump, struct connection *connection, unsigned number)
@@ -164,7 +164,7 @@ static int64_t attempt(struct pump *pump, unsigned number)
 
     if (connection_new(&pump->config, &plan, &pump->inbox, &connection, &err) < 0) {
         push_down(pump, number, &err, true);
-        return REFUSED_WAIT_MS;
+        return SETUP_WAIT_MS;
     }
     run_lent(pump, connection, &plan, &ending);
     quit = lend(pump, NULL, 0);
@@ -274,6 +274,7 @@ static void copy_config(struct pump *pump, const struct pump_config *from)
         .tls = settings->tls,
         .insecure_skip_hostname = settings->insecure_skip_hostname,
         .session_expiry_s = from->session_expiry_s,
+        .answer_timeout_ms = from->answer_timeout_ms,
     };
 }
 

@@ -17,6 +17,7 @@ struct pump_config { /* copied */
     int64_t session_expiry_s;
     size_t inbox_max_messages; /* 0: INBOX_MAX_MESSAGES */
     bool resume_session;
+    int64_t answer_timeout_ms; /* 0: 15 s */
 };
 
 struct pump;

@@ -39,7 +39,9 @@ struct note {
 
 struct peer {
     struct mqtt_settings settings;
-    const char *spool_dir; /* optional; set before peer_start() */
+    /* optional; set before peer_start() */
+    const char *spool_dir;
+    int64_t answer_timeout_ms;
     struct mqtt_client *client;
     int ups, downs;
     struct error down; /* the last one */

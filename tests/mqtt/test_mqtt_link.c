@@ -122,6 +122,49 @@ static void connect_says_what_the_contract_says(void **state)
     fixture_free(f);
 }
 
+static void script_never_subscribes_once(struct fake_broker *fake, const struct packet *packet,
+                                         void *user)
+{
+    if (packet->type == 0x82 && fake->connections == 1)
+        return;
+    script_good(fake, packet, user);
+}
+
+static void a_broker_that_never_confirms_a_subscription_is_left(void **state)
+{
+    struct fixture *f = fixture_new(script_never_subscribes_once);
+
+    (void)state;
+    f->agent.answer_timeout_ms = 100;
+    start_agent(f);
+    mqtt_subscribe(f->agent.client, "t/v1/a/cmd/+", false);
+    RIG_WAIT(&f->rig, f->agent.downs == 1);
+    assert_non_null(strstr(f->agent.down.text, "does not answer"));
+    assert_int_equal(f->agent.ups, 0);
+    RIG_WAIT(&f->rig, f->agent.ups == 1);
+    fixture_free(f);
+}
+
+static void script_mute(struct fake_broker *fake, const struct packet *packet, void *user)
+{
+    (void)packet;
+    if (fake->connections > 1)
+        script_good(fake, packet, user);
+}
+
+static void a_broker_that_accepts_and_stays_silent_is_left(void **state)
+{
+    struct fixture *f = fixture_new(script_mute);
+
+    (void)state;
+    f->agent.answer_timeout_ms = 100;
+    start_agent(f);
+    RIG_WAIT(&f->rig, f->agent.downs == 1);
+    assert_non_null(strstr(f->agent.down.text, "does not answer"));
+    RIG_WAIT(&f->rig, f->agent.ups == 1);
+    fixture_free(f);
+}
+
 static void only_the_first_connect_starts_clean(void **state)
 {
     struct fixture *f = fixture_new(script_good);
@@ -438,6 +481,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connect_says_what_the_contract_says),
+        cmocka_unit_test(a_broker_that_never_confirms_a_subscription_is_left),
+        cmocka_unit_test(a_broker_that_accepts_and_stays_silent_is_left),
         cmocka_unit_test(only_the_first_connect_starts_clean),
         cmocka_unit_test(a_client_of_the_command_line_has_no_will_and_no_session),
         cmocka_unit_test(a_broker_that_knows_only_3_1_1_is_spoken_to_in_3_1_1),
