@@ -7,3 +7,21 @@ add_library(ctl_core STATIC ${CTL_SOURCES})
 target_link_libraries(ctl_core PUBLIC agent_core)
 add_executable(lapsectl ctl.c)
 target_link_libraries(lapsectl PRIVATE ctl_core)
+
+# The manual pages come from the tables of the programs.
+include(GNUInstallDirs)
+string(TIMESTAMP MANUAL_DATE "%Y-%m-%d" UTC) # of SOURCE_DATE_EPOCH, when set
+add_executable(lapsed_manual manual.c manual_conf.c manual_lapsectl.c manual_lapsed.c manual_roff.c
+    lapsed_options.c)
+target_link_libraries(lapsed_manual PRIVATE ctl_core)
+set(MANUAL_DIR ${CMAKE_BINARY_DIR}/man)
+file(MAKE_DIRECTORY ${MANUAL_DIR})
+foreach(page lapsectl.1 lapsed.conf.5 lapsed.8)
+    string(REGEX MATCH "[0-9]$" section ${page})
+    add_custom_command(OUTPUT ${MANUAL_DIR}/${page}
+        COMMAND lapsed_manual ${page} ${MANUAL_DATE} ${MANUAL_DIR}/${page}
+        DEPENDS lapsed_manual VERBATIM)
+    list(APPEND MANUAL_PAGES ${MANUAL_DIR}/${page})
+    install(FILES ${MANUAL_DIR}/${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
+add_custom_target(manual ALL DEPENDS ${MANUAL_PAGES})

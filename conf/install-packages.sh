@@ -10,7 +10,7 @@ packages() {
     build) echo gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libcurl4-openssl-dev \
         libconfig-dev libcjson-dev libmosquitto-dev libssl-dev libsqlite3-dev libturbojpeg0-dev ;;
     run) echo ca-certificates mosquitto mosquitto-clients ffmpeg ;;
-    test) echo clang libcmocka-dev "$(command -v npm >/dev/null || echo nodejs npm)" ;;
+    test) echo clang mandoc libcmocka-dev "$(command -v npm >/dev/null || echo nodejs npm)" ;;
     *)
         echo "install-packages: unknown set '$1' (build, run, test)" >&2
         exit 64
