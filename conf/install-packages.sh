@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs the Debian packages that lapsed needs: sh conf/install-packages.sh SET…
-#   build  compiler and libraries      run  broker and ffmpeg      test  what only the tests need
+#   build  compiler and libraries      run   broker and ffmpeg
+#   page   npm, for the dashboard      test  what only the tests need (and page)
 # Does nothing (and needs no root) when all of them are there.
 set -eu
 
@@ -10,9 +11,10 @@ packages() {
     build) echo gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libcurl4-openssl-dev \
         libconfig-dev libcjson-dev libmosquitto-dev libssl-dev libsqlite3-dev libturbojpeg0-dev ;;
     run) echo ca-certificates mosquitto mosquitto-clients ffmpeg ;;
-    test) echo clang mandoc libcmocka-dev "$(command -v npm >/dev/null || echo nodejs npm)" ;;
+    page) command -v npm >/dev/null || echo nodejs npm ;; # Debian's or another
+    test) echo clang mandoc libcmocka-dev chromium "$(packages page)" ;;
     *)
-        echo "install-packages: unknown set '$1' (build, run, test)" >&2
+        echo "install-packages: unknown set '$1' (build, run, page, test)" >&2
         exit 64
         ;;
     esac
