@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+# cmake -D MODULES=… -D OUT=… -P licences.cmake: the licence texts of all npm packages in one file.
+# mqtt.min.js is a bundle: it holds parts of the packages that mqtt depends on.
+file(GLOB manifests ${MODULES}/*/package.json ${MODULES}/@*/*/package.json)
+list(SORT manifests)
+file(WRITE ${OUT} "mqtt.min.js is a bundle of MQTT.js and parts of the packages below.\n")
+foreach(manifest IN LISTS manifests)
+    get_filename_component(dir ${manifest} DIRECTORY)
+    file(READ ${manifest} json)
+    string(JSON name GET "${json}" name)
+    string(JSON version GET "${json}" version)
+    string(JSON licence ERROR_VARIABLE none GET "${json}" license)
+    file(APPEND ${OUT} "\n--- ${name} ${version} (${licence})\n\n")
+    file(GLOB texts ${dir}/LICENSE* ${dir}/LICENCE* ${dir}/license* ${dir}/COPYING*)
+    if(texts)
+        list(GET texts 0 text)
+        file(READ ${text} words)
+        file(APPEND ${OUT} "${words}\n")
+    endif()
+endforeach()

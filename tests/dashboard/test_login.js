@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// The page and a broker with passwords: who may come in, and what the browser remembers.
+'use strict';
+
+const { test, before, after } = require('node:test');
+const assert = require('node:assert');
+const fake = require('./fake_agent');
+const { newRig } = require('./rig');
+
+const USER = 'viewer';
+const PASSWORD = 'right & proper';
+let rig;
+
+before(async () => {
+    rig = await newRig({ broker: 'allow_anonymous false\npassword_file %dir/passwords',
+        login: { username: USER, password: PASSWORD } });
+    await fake.agent(rig, 'pi01', {});
+});
+after(() => rig.close());
+
+const stored = (page) => page.evaluate(() => localStorage.length);
+
+async function logIn(page, password, remember) {
+    await page.fill('#set-user', USER);
+    await page.fill('#set-password', password);
+    await page.setChecked('#set-remember', remember);
+    await page.click('#settings button.primary');
+}
+
+test('without a user the broker refuses, and the page asks for one', async () => {
+    const page = await rig.openPage();
+    await page.locator('#settings-note', { hasText: 'The broker refused: not authorised' }).waitFor();
+    await logIn(page, 'wrong', false);
+    await page.locator('#settings-note', { hasText: 'refused' }).waitFor();
+    await logIn(page, PASSWORD, false);
+    await page.locator('.unit').waitFor();
+    assert.strictEqual(await stored(page), 0);
+    await page.reload();
+    await page.locator('#settings-note', { hasText: 'refused' }).waitFor();
+    await page.context().close();
+});
+
+test('only when wished the browser remembers', async () => {
+    const page = await rig.openPage();
+    await page.locator('#settings-note', { hasText: 'refused' }).waitFor();
+    await logIn(page, PASSWORD, true);
+    await page.locator('.unit').waitFor();
+    await page.reload();
+    await page.locator('.unit').waitFor();
+    await page.click('#connection');
+    await logIn(page, PASSWORD, false);
+    await page.locator('.unit').waitFor();
+    assert.strictEqual(await stored(page), 0);
+    await page.context().close();
+});
+
+test('user and password may stand in the address; the password is taken out of it', async () => {
+    const query = new URLSearchParams({ user: USER, password: PASSWORD, prefix: 'timelapse' });
+    const page = await rig.openPage({ query: String(query) });
+    await page.locator('.unit').waitFor();
+    assert.doesNotMatch(page.url(), /password/);
+    assert.match(page.url(), /user=viewer/);
+    assert.strictEqual(await stored(page), 0);
+    await page.context().close();
+});
