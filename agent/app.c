@@ -14,6 +14,7 @@
 #include "agent/images.h"
 #include "agent/publish.h"
 #include "agent/reload.h"
+#include "agent/runtime_units.h"
 #include "agent/status.h"
 #include "capture/jpeg.h"
 
@@ -44,6 +45,7 @@ struct app {
     struct images *images;
     struct devices *devices;
     struct units *units;
+    struct runtime_units *runtime;
     struct handler_rooms rooms;
     struct dispatch *dispatch;
     struct timer *status_timer;
@@ -65,6 +67,7 @@ static struct status_agent look_at_agent(const struct app *app, struct mqtt_link
 {
     struct status_agent look = {
         .config = app->config,
+        .units = app->units,
         .started_at = app->started_at,
         .loop_lag_ms = loop_worst_lag_ms(app->loop),
         .disk_free_bytes = -1,
@@ -89,7 +92,7 @@ static cJSON *build_document(enum topic_kind kind, const char *id, void *user)
     struct mqtt_link link;
     struct status_agent look;
 
-    if (app->stopping && (kind == TOPIC_UNIT_STATUS || kind == TOPIC_JOBS))
+    if (app->stopping && (kind == TOPIC_UNIT_STATUS || kind == TOPIC_JOBS || kind == TOPIC_INFO))
         return NULL; /* the units are gone */
     switch (kind) {
     case TOPIC_UNIT_STATUS:
@@ -201,6 +204,7 @@ static void on_printer_gone(const char *id, void *user)
 {
     struct app *app = user;
 
+    runtime_units_on_printer_gone(app->runtime, id);
     publish_withdraw(app->publisher, TOPIC_PRINTER_AVAILABILITY, id);
     publish_withdraw(app->publisher, TOPIC_PRINTER_STATE, id);
     publish_withdraw(app->publisher, TOPIC_PRINTER_STATUS, id);
@@ -282,6 +286,8 @@ static void on_unit_event(struct unit *unit, const char *type, const cJSON *data
     struct app *app = user;
 
     publish_event(app->publisher, unit_id(unit), type, data);
+    if (app->runtime)
+        runtime_units_on_event(app->runtime, unit, type);
 }
 
 static void on_unit_changed(struct unit *unit, bool state, void *user)
@@ -307,7 +313,8 @@ static void on_unit_video(struct unit *unit, const cJSON *data, void *user)
     publish_document(app->publisher, TOPIC_UNIT_VIDEO, unit_id(unit), 0, data);
 }
 
-static struct unit *make_unit(struct app *app, struct unit_settings *settings)
+static struct unit *make_unit(struct app *app, struct unit_settings *settings,
+                              const struct unit_origin *origin)
 {
     static const struct unit_callbacks callbacks = {
         .on_event = on_unit_event,
@@ -325,6 +332,7 @@ static struct unit *make_unit(struct app *app, struct unit_settings *settings)
         .settings = settings,
         .printer = devices_find_printer(app->devices, settings->printer),
         .cameras = cameras,
+        .origin = origin,
     };
     struct unit *unit;
 
@@ -335,16 +343,80 @@ static struct unit *make_unit(struct app *app, struct unit_settings *settings)
     return unit;
 }
 
+static struct unit *add_unit(struct app *app, struct unit_settings *settings,
+                             const struct unit_origin *origin)
+{
+    struct unit *unit = make_unit(app, settings, origin);
+
+    units_add(app->units, unit);
+    publish_text(app->publisher, TOPIC_UNIT_AVAILABILITY, unit_id(unit), "online");
+    publish_text(app->publisher, TOPIC_UNIT_STATE, unit_id(unit),
+                 session_state_name(unit_state(unit)));
+    if (settings->trigger_topic)
+        mqtt_subscribe(app->mqtt, settings->trigger_topic, false);
+    return unit;
+}
+
+static void publish_about_unit(struct app *app, const char *id, const char *event)
+{
+    cJSON *data = json_object();
+
+    json_add_string(data, "unit", id);
+    publish_event(app->publisher, NULL, event, data);
+    json_free(data);
+    publish_touch(app->publisher, TOPIC_INFO, NULL, 0);
+    publish_touch(app->publisher, TOPIC_JOBS, NULL, 0);
+}
+
+static struct unit *make_runtime_unit(struct unit_settings *settings,
+                                      const struct unit_origin *origin, void *user)
+{
+    struct app *app = user;
+    struct unit *unit = add_unit(app, settings, origin);
+
+    publish_touch(app->publisher, TOPIC_UNIT_STATUS, unit_id(unit), 0);
+    publish_about_unit(app, unit_id(unit), "unit_made");
+    return unit;
+}
+
+static bool is_trigger_topic(const struct app *app, const char *topic)
+{
+    for (size_t i = 0; i < units_count(app->units); i++)
+        if (str_equal(unit_get_settings(units_at(app->units, i))->trigger_topic, topic))
+            return true;
+    return false;
+}
+
+static void on_runtime_unit_gone(const struct unit_settings *settings, void *user)
+{
+    struct app *app = user;
+
+    if (settings->trigger_topic && !is_trigger_topic(app, settings->trigger_topic))
+        mqtt_unsubscribe(app->mqtt, settings->trigger_topic);
+    publish_withdraw(app->publisher, TOPIC_UNIT_AVAILABILITY, settings->id);
+    publish_withdraw(app->publisher, TOPIC_UNIT_STATE, settings->id);
+    publish_withdraw(app->publisher, TOPIC_UNIT_STATUS, settings->id);
+    publish_withdraw(app->publisher, TOPIC_UNIT_VIDEO, settings->id);
+    publish_about_unit(app, settings->id, "unit_gone");
+}
+
 static void make_units(struct app *app)
 {
-    for (size_t i = 0; i < app->config->unit_count; i++) {
-        struct unit *unit = make_unit(app, &app->config->units[i]);
+    struct runtime_units_config config = {
+        .loop = app->loop,
+        .journal = app->journal,
+        .config = app->config,
+        .units = app->units,
+        .devices = app->devices,
+        .make = make_runtime_unit,
+        .on_gone = on_runtime_unit_gone,
+        .user = app,
+    };
 
-        units_add(app->units, unit);
-        publish_text(app->publisher, TOPIC_UNIT_AVAILABILITY, unit_id(unit), "online");
-        publish_text(app->publisher, TOPIC_UNIT_STATE, unit_id(unit),
-                     session_state_name(unit_state(unit)));
-    }
+    for (size_t i = 0; i < app->config->unit_count; i++)
+        add_unit(app, &app->config->units[i], NULL);
+    app->runtime = runtime_units_new(&config);
+    runtime_units_restore(app->runtime);
 }
 
 /* --- the broker --- */
@@ -445,13 +517,6 @@ static void on_mqtt_message(const struct mqtt_message *message, void *user)
     }
 }
 
-static void subscribe_triggers(struct app *app)
-{
-    for (size_t i = 0; i < app->config->unit_count; i++)
-        if (app->config->units[i].trigger & UNIT_TRIGGER_MQTT)
-            mqtt_subscribe(app->mqtt, app->config->units[i].trigger_topic, false);
-}
-
 static void make_mqtt(struct app *app)
 {
     static const struct mqtt_callbacks callbacks = {
@@ -544,6 +609,7 @@ static void make_dispatch(struct app *app)
         .config = app->config,
         .units = app->units,
         .devices = app->devices,
+        .runtime = app->runtime,
         .on_shutdown = on_shutdown,
         .on_purge = on_purge,
         .document = build_document,
@@ -553,7 +619,6 @@ static void make_dispatch(struct app *app)
     };
     app->dispatch = dispatch_new(&config);
     dispatch_subscribe(app->dispatch);
-    subscribe_triggers(app);
 }
 
 /* --- birth --- */
@@ -658,6 +723,7 @@ static void stop(struct app *app)
     app->stopping = true;
     log_info("agent.stopping", "%s", "");
     publish_event(app->publisher, NULL, "stopping", NULL);
+    runtime_units_stop(app->runtime);
     units_clear(app->units);
     dispatch_stop(app->dispatch);
     devices_stop(app->devices, STOP_RELEASE_MS, on_printers_stopped, app);
@@ -701,6 +767,7 @@ void app_free(struct app *app)
     if (!app)
         return;
     units_free(app->units);
+    runtime_units_free(app->runtime);
     for (size_t i = 0; i < ARRAY_LEN(app->signals); i++)
         signal_watch_free(app->signals[i]);
     signal_watch_free(app->reload_signal);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* config: each list item is read by its own room's table; here they are only put together. A rule
- * about several settings of a unit stands once, in unit_contradiction(), and serves both the file
+ * about several settings of a unit stands once, in config_contradiction(), and serves the file
  * and set/<key>. */
 #include "agent/config.h"
 
@@ -60,6 +60,18 @@ static const struct conf_field agent_fields[] = {
      .offset = offsetof(struct agent_settings, trust_clock),
      .fallback = "false",
      .help = "Obey \"expires\" of commands though the kernel knows of no time server."},
+    {.key = "max_runtime_units",
+     .type = CONF_INT,
+     .offset = offsetof(struct agent_settings, max_runtime_units),
+     .fallback = "8",
+     .max = 64,
+     .help = "So many units may be made by a start command; 0 = none."},
+    {.key = "allow_addresses",
+     .type = CONF_BOOL,
+     .offset = offsetof(struct agent_settings, allow_addresses),
+     .fallback = "false",
+     .help = "Such a unit may name a printer and cameras by address (DuetLapse3's -duet, -weburl1) "
+             "instead of by their ids in this file."},
 };
 
 const struct conf_table agent_table = {
@@ -179,71 +191,76 @@ static void read_agent(struct conf *conf, struct agent_settings *agent)
         agent->media_dir = path_join(agent->data_dir, "media");
 }
 
-/* A rule about several settings of a unit; text continues "key: ". */
-struct contradiction {
-    bool broken;
-    const char *key, *text;
-};
-
-/* The nth of the rules that the settings of a unit break; false: there are no more. */
-static bool unit_contradiction(const struct unit_settings *unit, size_t nth,
-                               struct contradiction *ret_broken)
+bool config_contradiction(const struct unit_settings *unit, size_t nth,
+                          struct config_contradiction *ret)
 {
-    const struct contradiction rules[] = {
-        {unit->trigger == 0, "trigger",
-         "names no trigger; use layer, interval, pause, mqtt, or command for snapshots only"},
-        {(unit->trigger & UNIT_TRIGGER_INTERVAL) && unit->interval_s <= 0, "interval_s",
-         "must be above 0 for trigger interval"},
-        {(unit->trigger & UNIT_TRIGGER_MQTT) && !unit->trigger_topic, "trigger",
-         "mqtt needs trigger_topic"},
-        {unit->trigger_topic && !topic_publishable(unit->trigger_topic), "trigger_topic",
-         "is not a topic (no wildcards, not starting with $)"},
-        {(unit->trigger & (UNIT_TRIGGER_LAYER | UNIT_TRIGGER_PAUSE)) && !unit->printer, "trigger",
-         "layer and pause need a printer; without one use interval, mqtt or command"},
-        {unit->pause && !unit->printer, "pause", "needs a printer"},
-        {unit->pause && (unit->trigger & UNIT_TRIGGER_PAUSE), "pause",
-         "contradicts trigger pause: there the job pauses itself; set pause = false"},
-        {unit->park && !unit->pause && !(unit->trigger & UNIT_TRIGGER_PAUSE), "park",
-         "needs pause = true or trigger pause: the head cannot be moved while it prints"},
-        {unit->keep_files && unit->delete_frames, "delete_frames",
-         "contradicts keep_files; remove one of the two"},
-        {unit->delete_frames && !unit->video.enabled, "delete_frames",
-         "would delete the only copy of the frames: video is false"},
+    const struct {
+        bool broken;
+        struct config_contradiction it;
+    } rules[] = {
+        {unit->trigger == 0,
+         {"trigger",
+          "names no trigger; use layer, interval, pause, mqtt, or command for snapshots only"}},
+        {(unit->trigger & UNIT_TRIGGER_INTERVAL) && unit->interval_s <= 0,
+         {"interval_s", "must be above 0 for trigger interval"}},
+        {(unit->trigger & UNIT_TRIGGER_MQTT) && !unit->trigger_topic,
+         {"trigger", "mqtt needs trigger_topic"}},
+        {unit->trigger_topic && !topic_publishable(unit->trigger_topic),
+         {"trigger_topic", "is not a topic (no wildcards, not starting with $)"}},
+        {(unit->trigger & (UNIT_TRIGGER_LAYER | UNIT_TRIGGER_PAUSE)) && !unit->printer,
+         {"trigger", "layer and pause need a printer; without one use interval, mqtt or command"}},
+        {unit->pause && !unit->printer, {"pause", "needs a printer"}},
+        {unit->pause && (unit->trigger & UNIT_TRIGGER_PAUSE),
+         {"pause", "contradicts trigger pause: there the job pauses itself; set pause = false"}},
+        {unit->park && !unit->pause && !(unit->trigger & UNIT_TRIGGER_PAUSE),
+         {"park", "needs pause = true or trigger pause: the head cannot be moved while it prints"}},
+        {unit->keep_files && unit->delete_frames,
+         {"delete_frames", "contradicts keep_files; remove one of the two"}},
+        {unit->delete_frames && !unit->video.enabled,
+         {"delete_frames", "would delete the only copy of the frames: video is false"}},
         {unit->video.max_length_s > 0 && unit->video.min_length_s > unit->video.max_length_s,
-         "min_length_s", "is larger than max_length_s"},
+         {"min_length_s", "is larger than max_length_s"}},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         if (rules[i].broken && nth-- == 0) {
-            *ret_broken = rules[i];
+            *ret = rules[i].it;
             return true;
         }
     }
     return false;
 }
 
-static bool has_printer(const struct config *config, const char *id)
+const struct printer_settings *config_find_printer(const struct config *config, const char *id)
 {
-    for (size_t i = 0; i < config->printer_count; i++)
+    for (size_t i = 0; id && i < config->printer_count; i++)
         if (str_equal(config->printers[i].id, id))
-            return true;
-    return false;
+            return &config->printers[i];
+    return NULL;
 }
 
-static bool has_camera(const struct config *config, const char *id)
+const struct camera_settings *config_find_camera(const struct config *config, const char *id)
 {
-    for (size_t i = 0; i < config->camera_count; i++)
+    for (size_t i = 0; id && i < config->camera_count; i++)
         if (str_equal(config->cameras[i].id, id))
-            return true;
-    return false;
+            return &config->cameras[i];
+    return NULL;
+}
+
+struct unit_settings *config_find_unit(const struct config *config, const char *id)
+{
+    for (size_t i = 0; id && i < config->unit_count; i++)
+        if (str_equal(config->units[i].id, id))
+            return &config->units[i];
+    return NULL;
 }
 
 static void check_unit_rules(struct conf *conf, const struct conf_table *table, size_t index,
                              const struct unit_settings *unit)
 {
-    struct contradiction rule;
+    struct config_contradiction rule;
 
-    for (size_t nth = 0; unit_contradiction(unit, nth, &rule); nth++)
+    for (size_t nth = 0; config_contradiction(unit, nth, &rule); nth++)
         conf_problem(conf, table, index, rule.key, "%s", rule.text);
     /* A mistake in a file only: set/<key> comes here on its way to another trigger. */
     if (unit->interval_s > 0 && !(unit->trigger & UNIT_TRIGGER_INTERVAL))
@@ -257,11 +274,11 @@ static void check_unit(struct conf *conf, const struct config *config, size_t in
     const struct conf_table *table = &config->unit_table;
 
     check_unit_rules(conf, table, index, unit);
-    if (unit->printer && !has_printer(config, unit->printer))
+    if (unit->printer && !config_find_printer(config, unit->printer))
         conf_problem(conf, table, index, "printer", "there is no printer '%s' in printers",
                      unit->printer);
     for (size_t i = 0; i < unit->cameras.count; i++)
-        if (!has_camera(config, unit->cameras.items[i]))
+        if (!config_find_camera(config, unit->cameras.items[i]))
             conf_problem(conf, table, index, "cameras", "there is no camera '%s' in cameras",
                          unit->cameras.items[i]);
 }
@@ -422,14 +439,14 @@ int config_set_unit(const struct config *config, struct unit_settings *unit, con
                     const char *text, struct error *err)
 {
     struct unit_settings changed = *unit;
-    struct contradiction rule;
+    struct config_contradiction rule;
     int rc;
 
     /* Only numbers, switches and words may change at run time, so the copy owns nothing new. */
     rc = conf_set_text(&config->unit_table, &changed, key, text, err);
     if (rc < 0)
         return rc;
-    if (unit_contradiction(&changed, 0, &rule))
+    if (config_contradiction(&changed, 0, &rule))
         return error_set(err, -EINVAL, "%s: %s", rule.key, rule.text);
     *unit = changed;
     return 0;
@@ -439,12 +456,12 @@ int config_merge_unit(const struct config *config, struct unit_settings *unit,
                       const struct unit_settings *fresh, struct error *err)
 {
     struct unit_settings changed = *unit;
-    struct contradiction rule;
+    struct config_contradiction rule;
 
     for (size_t i = 0; i < config->unit_table.field_count; i++)
         if (config->unit_table.fields[i].flags & CONF_RELOAD)
             conf_field_copy(&config->unit_table.fields[i], &changed, fresh);
-    if (unit_contradiction(&changed, 0, &rule))
+    if (config_contradiction(&changed, 0, &rule))
         return error_set(err, -EINVAL, "%s: %s", rule.key, rule.text);
     *unit = changed;
     return 0;

@@ -20,6 +20,8 @@ struct agent_settings {
     bool trust_clock;                /* though no time server is seen */
     struct conf_strings groups;      /* it also answers to _group/<one of them> */
     struct conf_strings fleet_verbs; /* methods that may be asked of many; empty = the default */
+    int64_t max_runtime_units;       /* units made by a start command, at most */
+    bool allow_addresses;            /* such a unit may name a printer and cameras by address */
 };
 extern const struct conf_table agent_table; /* group "agent" */
 
@@ -104,5 +106,17 @@ int config_set_unit(const struct config *config, struct unit_settings *unit, con
  * would contradict what stays. */
 int config_merge_unit(const struct config *config, struct unit_settings *unit,
                       const struct unit_settings *fresh, struct error *err) MUST_CHECK;
+/* A rule about several settings of one unit that does not hold. */
+struct config_contradiction {
+    const char *key, *text;
+};
+/* The nth of those in unit; false: there are not so many. */
+bool config_contradiction(const struct unit_settings *unit, size_t nth,
+                          struct config_contradiction *ret);
+
+/* NULL: none of this id. */
+const struct printer_settings *config_find_printer(const struct config *config, const char *id);
+const struct camera_settings *config_find_camera(const struct config *config, const char *id);
+struct unit_settings *config_find_unit(const struct config *config, const char *id);
 
 #endif

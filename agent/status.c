@@ -65,6 +65,25 @@ static void add_settings(cJSON *json, const struct unit *unit)
     json_add_number(object, "hold_last_s", settings->video.hold_last_s, 3);
 }
 
+/* What made it, when a command did, and what it was told for one session. */
+static void add_origin(cJSON *json, const struct unit *unit)
+{
+    const struct unit_origin *origin = unit_get_origin(unit);
+    cJSON *runtime;
+
+    if (origin) {
+        runtime = json_add_object(json, "runtime");
+        json_add_time(runtime, "made_at", origin->made_at);
+        json_add(runtime, "args", json_copy(origin->args));
+    } else {
+        json_add_null(json, "runtime");
+    }
+    if (unit_overrides(unit))
+        json_add(json, "overrides", json_copy(unit_overrides(unit)));
+    else
+        json_add_null(json, "overrides");
+}
+
 static void add_session(cJSON *json, const struct session *session)
 {
     struct session_totals totals;
@@ -152,6 +171,7 @@ cJSON *status_unit(const struct unit *unit)
     json_add_string(json, "state", session_state_name(unit_state(unit)));
     json_add_time(json, "since", unit_state_since(unit));
     add_settings(json, unit);
+    add_origin(json, unit);
     add_session(json, unit_session(unit));
     add_unit_printer(json, unit_printer(unit));
     add_cameras(json, unit);
@@ -268,18 +288,34 @@ static void add_texts(cJSON *array, const struct conf_strings *texts)
         json_add_string(array, NULL, texts->items[i]);
 }
 
-static void add_ids(cJSON *json, const struct config *config)
+static void add_new_id(cJSON *ids, const char *id)
+{
+    for (const cJSON *item = json_first(ids); item; item = json_next(item))
+        if (str_equal(json_string(item), id))
+            return;
+    json_add_string(ids, NULL, id);
+}
+
+/* Those of the configuration first, then those that units made at run time brought along. */
+static void add_ids(cJSON *json, const struct config *config, const struct units *all)
 {
     cJSON *units = json_add_array(json, "units");
     cJSON *printers = json_add_array(json, "printers");
     cJSON *cameras = json_add_array(json, "cameras");
 
-    for (size_t i = 0; i < config->unit_count; i++)
-        json_add_string(units, NULL, config->units[i].id);
     for (size_t i = 0; i < config->printer_count; i++)
         json_add_string(printers, NULL, config->printers[i].id);
     for (size_t i = 0; i < config->camera_count; i++)
         json_add_string(cameras, NULL, config->cameras[i].id);
+    for (size_t i = 0; i < units_count(all); i++) {
+        const struct unit_settings *unit = unit_get_settings(units_at(all, i));
+
+        json_add_string(units, NULL, unit->id);
+        if (unit->printer)
+            add_new_id(printers, unit->printer);
+        for (size_t c = 0; c < unit->cameras.count; c++)
+            add_new_id(cameras, unit->cameras.items[c]);
+    }
     add_texts(json_add_array(json, "groups"), &config->agent.groups);
 }
 
@@ -331,7 +367,7 @@ cJSON *status_info(const struct status_agent *agent)
     json_add_string(json, "agent", agent->config->agent.id);
     json_add_time(json, "started", agent->started_at);
     json_add_string(json, "hostname", host);
-    add_ids(json, agent->config);
+    add_ids(json, agent->config, agent->units);
     add_methods(json);
     add_fleet_methods(json, &agent->config->agent.fleet_verbs);
     add_limits(json, agent);

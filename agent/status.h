@@ -14,6 +14,7 @@ cJSON *status_camera(const struct camera *camera) MUST_CHECK;
 
 struct status_agent {
     const struct config *config;
+    const struct units *units;
     int64_t started_at; /* wall ms */
     int64_t loop_lag_ms;
     int64_t disk_free_bytes; /* -1 unknown */

@@ -201,7 +201,7 @@ void unit_step(struct unit *unit, enum session_event event)
 
 /* --- commands --- */
 
-void unit_answer_state(struct unit *unit, answer_fn answer, void *user)
+void unit_answer(struct unit *unit, answer_fn answer, void *user)
 {
     cJSON *result = json_object();
 
@@ -242,7 +242,7 @@ void unit_command(struct unit *unit, enum session_event command, answer_fn answe
         unit->disarmed = false;
     unit_step(unit, command);
     emit_command(unit, command);
-    unit_answer_state(unit, answer, user);
+    unit_answer(unit, answer, user);
 }
 
 static void reopen_triggers(struct unit *unit)
@@ -251,6 +251,17 @@ static void reopen_triggers(struct unit *unit)
     unit->triggers =
         triggers_open(unit->config.services.loop, unit->config.settings, unit_on_trigger, unit);
     triggers_set_active(unit->triggers, unit->state == SESSION_CAPTURING);
+}
+
+void unit_replace_settings(struct unit *unit, const struct unit_settings *settings,
+                           const cJSON *overrides)
+{
+    *unit->config.settings = *settings;
+    unit->overrides = overrides;
+    reopen_triggers(unit);
+    if (unit->session)
+        session_settings_changed(unit->session);
+    unit_changed(unit);
 }
 
 /* "armed" is no setting of the file but what the unit does: a switch for people. Off loses nothing:
@@ -452,6 +463,16 @@ const struct session *unit_session(const struct unit *unit)
 const struct unit_build *unit_get_build(const struct unit *unit)
 {
     return &unit->build;
+}
+
+const struct unit_origin *unit_get_origin(const struct unit *unit)
+{
+    return unit->config.origin;
+}
+
+const cJSON *unit_overrides(const struct unit *unit)
+{
+    return unit->overrides;
 }
 
 struct printer *unit_printer(const struct unit *unit)

@@ -29,12 +29,19 @@ struct unit_callbacks {
     void (*on_video)(struct unit *unit, const cJSON *data, void *user);
 };
 
+/* Of a unit that a command made. */
+struct unit_origin {
+    const cJSON *args; /* its arguments */
+    int64_t made_at;   /* wall ms */
+};
+
 struct unit_config {
     struct track_services services;
     const struct config *config;
-    struct unit_settings *settings; /* set/<key> changes it */
-    struct printer *printer;        /* NULL: none */
-    struct camera **cameras;        /* in the order of the settings; the array is copied */
+    struct unit_settings *settings;   /* set/<key> changes it */
+    struct printer *printer;          /* NULL: none */
+    struct camera **cameras;          /* in the order of the settings; the array is copied */
+    const struct unit_origin *origin; /* NULL: of the configuration */
 };
 
 /* Takes up an open session of the journal, or begins as its settings say. Blocks shortly. */
@@ -45,6 +52,8 @@ void unit_free(struct unit *unit);
 
 /* The answer comes exactly once, perhaps from inside the call. SESSION_CMD_… only. */
 void unit_command(struct unit *unit, enum session_event command, answer_fn answer, void *user);
+/* The answer of a command that has nothing to do: the state. */
+void unit_answer(struct unit *unit, answer_fn answer, void *user);
 /* One setting from bare text; also "armed": OFF finishes an open session and then goes to standby,
  * whatever the settings say. */
 enum ack_code unit_set(struct unit *unit, const char *key, const char *text,
@@ -52,6 +61,10 @@ enum ack_code unit_set(struct unit *unit, const char *key, const char *text,
 
 /* What may change at run time (CONF_RELOAD), all at once. */
 int unit_reload(struct unit *unit, const struct unit_settings *fresh, struct error *err) MUST_CHECK;
+/* Puts other numbers, switches and words in place of its settings, checked already. overrides:
+ * those that stand for one session only, borrowed; NULL: none. */
+void unit_replace_settings(struct unit *unit, const struct unit_settings *settings,
+                           const cJSON *overrides);
 
 void unit_on_printer(struct unit *unit, const struct printer_event *event);
 /* A message on its trigger_topic. */
@@ -71,7 +84,9 @@ bool unit_armed(const struct unit *unit);                    /* it captures, or 
 int64_t unit_state_since(const struct unit *unit);           /* wall ms */
 const struct session *unit_session(const struct unit *unit); /* NULL = none */
 const struct unit_build *unit_get_build(const struct unit *unit);
-struct printer *unit_printer(const struct unit *unit); /* NULL = none */
+const struct unit_origin *unit_get_origin(const struct unit *unit); /* NULL: of the configuration */
+const cJSON *unit_overrides(const struct unit *unit);               /* NULL = none */
+struct printer *unit_printer(const struct unit *unit);              /* NULL = none */
 struct camera *unit_camera(const struct unit *unit, size_t index);
 /* What troubles it now, code 0 = nothing; since: wall ms. */
 const struct error *unit_error(const struct unit *unit, int64_t *ret_since);

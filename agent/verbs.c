@@ -41,9 +41,28 @@ static const struct verb_arg discover_args[] = {
     {.name = NULL},
 };
 
+static const struct verb_arg start_args[] = {
+    {.name = "settings", .type = ARG_OBJECT, .help = "settings for one session, by name"},
+    {.name = NULL},
+};
+
+static const struct verb_arg create_args[] = {
+    {.name = "unit", .type = ARG_ID, .help = "id of the new unit; absent: one is chosen"},
+    {.name = "like", .type = ARG_ID, .help = "a unit of the configuration to begin from"},
+    {.name = "settings",
+     .type = ARG_OBJECT,
+     .help = "settings by name, as in the list units of the configuration"},
+    {.name = "duetlapse",
+     .type = ARG_STRING,
+     .max = 8192,
+     .help = "a command line of DuetLapse3: \"-duet … -seconds 15 -camera1 stream -weburl1 …\""},
+    {.name = NULL},
+};
+
 const struct verb verbs[VERB_COUNT] = {
     [VERB_UNIT_START] = {TOPIC_SCOPE_UNIT, "start", "unit.start", VERB_DURABLE_ID | VERB_FLEET,
-                         NULL, "arm the unit: capture the print that runs, or wait for the next"},
+                         start_args,
+                         "arm the unit: capture the print that runs, or wait for the next"},
     [VERB_UNIT_STANDBY] = {TOPIC_SCOPE_UNIT, "standby", "unit.standby", VERB_DURABLE_ID, NULL,
                            "stop and discard the session: its frames are deleted, no video"},
     [VERB_UNIT_PAUSE] = {TOPIC_SCOPE_UNIT, "pause", "unit.pause", VERB_FLEET, NULL,
@@ -68,6 +87,10 @@ const struct verb verbs[VERB_COUNT] = {
                         "the units, in short"},
     [VERB_UNIT_STATUS] = {TOPIC_SCOPE_UNIT, "status", "unit.status", READ_ONLY, NULL,
                           "what unit/<unit>/status says"},
+    [VERB_UNIT_CREATE] = {TOPIC_SCOPE_AGENT, "start", "unit.create", VERB_DURABLE_ID, create_args,
+                          "make a unit that goes again when it is finished"},
+    [VERB_AGENT_FINISH] = {TOPIC_SCOPE_AGENT, "finish", "agent.finish", VERB_DURABLE_ID, NULL,
+                           "finish every open session; units made by start go"},
     [VERB_CAMERA_SNAPSHOT] = {TOPIC_SCOPE_CAMERA, "snapshot", "camera.snapshot", 0, NULL,
                               "take one picture now and publish it"},
     [VERB_CAMERA_LIST] = {TOPIC_SCOPE_AGENT, "list", "camera.list", READ_ONLY, verb_list_args,

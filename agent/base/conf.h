@@ -101,4 +101,16 @@ void conf_print(const struct conf_table *table, const void *values, bool item, F
 int conf_set_text(const struct conf_table *table, void *values, const char *key, const char *text,
                   struct error *err) MUST_CHECK;
 
+/* --- values that come from elsewhere than a file --- */
+/* The defaults into zeroed values. */
+void conf_set_defaults(const struct conf_table *table, void *values);
+/* As conf_set_text(), for values that nobody uses yet: every key may be set. */
+int conf_init_text(const struct conf_table *table, void *values, const char *key, const char *text,
+                   struct error *err) MUST_CHECK;
+/* Copies one field; what it owned in values is freed. The key must be there. */
+void conf_copy_value(const struct conf_table *table, void *values, const void *from,
+                     const char *key);
+/* Copies all of them. */
+void conf_copy_values(const struct conf_table *table, void *values, const void *from);
+
 #endif

@@ -327,20 +327,96 @@ const struct conf_field *conf_table_find(const struct conf_table *table, const c
     return NULL;
 }
 
-int conf_set_text(const struct conf_table *table, void *values, const char *key, const char *text,
-                  struct error *err)
+int conf_init_text(const struct conf_table *table, void *values, const char *key, const char *text,
+                   struct error *err)
 {
     const struct conf_field *field = conf_table_find(table, key);
     int rc;
 
     if (!field)
         return error_set(err, -ENOENT, "%s has no setting '%s'", table->name, key);
-    if (!(field->flags & CONF_RELOAD))
-        return error_set(err, -EPERM, "%s cannot be changed without a restart", key);
     rc = conf_value_set_text(field, values, text, err);
     if (rc < 0)
         error_prefix(err, "%s", key);
     return rc;
+}
+
+int conf_set_text(const struct conf_table *table, void *values, const char *key, const char *text,
+                  struct error *err)
+{
+    const struct conf_field *field = conf_table_find(table, key);
+
+    if (field && !(field->flags & CONF_RELOAD))
+        return error_set(err, -EPERM, "%s cannot be changed without a restart", key);
+    return conf_init_text(table, values, key, text, err);
+}
+
+void conf_set_defaults(const struct conf_table *table, void *values)
+{
+    for (size_t i = 0; i < table->field_count; i++) {
+        const struct conf_field *field = &table->fields[i];
+        int rc = field->fallback ? conf_value_set_text(field, values, field->fallback, NULL) : 0;
+
+        assert(rc == 0); /* a mistake in the table */
+        (void)rc;
+    }
+}
+
+/* --- copying --- */
+
+static size_t size_of(const struct conf_field *field)
+{
+    switch (field->type) {
+    case CONF_BOOL:
+        return sizeof(bool);
+    case CONF_INT:
+        return sizeof(int64_t);
+    case CONF_FLOAT:
+        return sizeof(double);
+    case CONF_ENUM:
+        return sizeof(int);
+    case CONF_FLAGS:
+        return sizeof(unsigned);
+    default:
+        return 0; /* owns memory */
+    }
+}
+
+static void copy_strings(struct conf_strings *to, const struct conf_strings *from)
+{
+    struct conf_strings copy = {0};
+
+    for (size_t i = 0; i < from->count; i++)
+        conf_strings_add(&copy, from->items[i], strlen(from->items[i]));
+    conf_strings_done(to);
+    *to = copy;
+}
+
+static void copy_field(const struct conf_field *field, void *values, const void *from)
+{
+    size_t size = size_of(field);
+
+    if (size > 0)
+        memcpy(place_of(field, values), value_of(field, from), size);
+    else if (field->type == CONF_STRINGS || field->type == CONF_IDS)
+        copy_strings(place_of(field, values), value_of(field, from));
+    else
+        replace_str(place_of(field, values), *(char *const *)value_of(field, from));
+}
+
+void conf_copy_value(const struct conf_table *table, void *values, const void *from,
+                     const char *key)
+{
+    const struct conf_field *field = conf_table_find(table, key);
+
+    assert(field);
+    copy_field(field, values, from);
+}
+
+void conf_copy_values(const struct conf_table *table, void *values, const void *from)
+{
+    for (size_t i = 0; i < table->field_count; i++)
+        copy_field(&table->fields[i], values, from);
 }
 
 /* --- freeing --- */

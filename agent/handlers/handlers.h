@@ -6,6 +6,7 @@
 
 #include "agent/config.h"
 #include "agent/devices.h"
+#include "agent/runtime_units.h"
 #include "agent/units.h"
 #include "agent/verbs.h"
 
@@ -13,6 +14,7 @@ struct handler_rooms { /* what commands act upon; borrowed, for the life of the 
     const struct config *config;
     struct units *units;
     struct devices *devices;
+    struct runtime_units *runtime;
 
     void (*on_shutdown)(void *user);
     size_t (*on_purge)(void *user); /* how many topics were cleared */
@@ -48,6 +50,8 @@ void call_start(struct call *call);
 void call_cancel(struct call *call);
 
 /* --- for handlers --- */
+/* The unit that is the target; NULL: it was answered that there is none. */
+struct unit *call_find_unit(struct call *call);
 void call_answer(struct call *call, enum ack_code code, const char *message, const cJSON *result);
 /* call_answer(ACK_OK, NULL, result) that takes the result over. */
 void call_succeed(struct call *call, cJSON *result);
@@ -77,10 +81,14 @@ void handle_printer_status(struct call *call);
 void handle_unit_list(struct call *call);
 void handle_unit_status(struct call *call);
 void handle_agent_ping(struct call *call);
+void handle_agent_finish(struct call *call);
 void handle_agent_shutdown(struct call *call);
 void handle_agent_purge_retained(struct call *call);
 void handle_camera_snapshot(struct call *call);
 void handle_unit_event(struct call *call); /* every verb that is an event of the session */
 void handle_unit_set(struct call *call);
+void handle_unit_start(struct call *call);
+void handle_unit_end(struct call *call); /* finish and abort */
+void handle_unit_create(struct call *call);
 
 #endif

@@ -2,12 +2,12 @@
 #include "agent/handlers/handlers.h"
 
 const handler_fn handlers[VERB_COUNT] = {
-    [VERB_UNIT_START] = handle_unit_event,
+    [VERB_UNIT_START] = handle_unit_start,
     [VERB_UNIT_STANDBY] = handle_unit_event,
     [VERB_UNIT_PAUSE] = handle_unit_event,
     [VERB_UNIT_RESUME] = handle_unit_event,
-    [VERB_UNIT_FINISH] = handle_unit_event,
-    [VERB_UNIT_ABORT] = handle_unit_event,
+    [VERB_UNIT_FINISH] = handle_unit_end,
+    [VERB_UNIT_ABORT] = handle_unit_end,
     [VERB_UNIT_RESTART] = handle_unit_event,
     [VERB_UNIT_SNAPSHOT] = handle_unit_event,
     [VERB_UNIT_PREVIEW] = handle_unit_event,
@@ -17,6 +17,8 @@ const handler_fn handlers[VERB_COUNT] = {
     [VERB_CAMERA_LIST] = handle_camera_list,
     [VERB_PRINTER_LIST] = handle_printer_list,
     [VERB_PRINTER_STATUS] = handle_printer_status,
+    [VERB_UNIT_CREATE] = handle_unit_create,
+    [VERB_AGENT_FINISH] = handle_agent_finish,
     [VERB_CAMERA_SNAPSHOT] = handle_camera_snapshot,
     [VERB_AGENT_PING] = handle_agent_ping,
     [VERB_AGENT_SHUTDOWN] = handle_agent_shutdown,

@@ -11,8 +11,7 @@ static const enum session_event events[VERB_COUNT] = {
     [VERB_UNIT_PREVIEW] = SESSION_CMD_PREVIEW,
 };
 
-/* NULL: it was answered. */
-static struct unit *find_unit(struct call *call)
+struct unit *call_find_unit(struct call *call)
 {
     struct unit *unit = units_find(call->rooms->units, call->target);
 
@@ -24,7 +23,7 @@ static struct unit *find_unit(struct call *call)
 
 void handle_unit_event(struct call *call)
 {
-    struct unit *unit = find_unit(call);
+    struct unit *unit = call_find_unit(call);
 
     if (unit)
         unit_command(unit, events[call->verb], call->answer, call->user);
@@ -39,7 +38,7 @@ static char *setting_text(const cJSON *value)
 
 void handle_unit_set(struct call *call)
 {
-    struct unit *unit = find_unit(call);
+    struct unit *unit = call_find_unit(call);
     CLEANUP(free_p) char *text = NULL;
     struct error err = {0};
     enum ack_code code;
@@ -67,6 +66,10 @@ static cJSON *unit_item(const struct call *call, size_t index)
     for (size_t i = 0; i < cameras->count; i++)
         json_add_string(array, NULL, cameras->items[i]);
     json_add_string(json, "session", unit_session(unit) ? session_id(unit_session(unit)) : NULL);
+    if (unit_get_origin(unit))
+        json_add(json, "made_by", json_copy(unit_get_origin(unit)->args));
+    else
+        json_add_null(json, "made_by");
     json_add_bool(json, "ok", unit_error(unit, &error_since)->code == 0);
     return json;
 }
@@ -78,6 +81,6 @@ void handle_unit_list(struct call *call)
 
 void handle_unit_status(struct call *call)
 {
-    if (find_unit(call))
+    if (call_find_unit(call))
         call_succeed_document(call, TOPIC_UNIT_STATUS, call->target);
 }

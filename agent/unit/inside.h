@@ -16,6 +16,7 @@ struct unit {
     struct unit_callbacks callbacks;
     void *user;
     struct camera **cameras;
+    const cJSON *overrides; /* settings that stand for one session only; NULL: none */
     struct triggers *triggers;
     struct timer *retry;
 
@@ -41,8 +42,6 @@ struct unit {
 /* The only place where the state changes. */
 void unit_step(struct unit *unit, enum session_event event);
 void unit_refresh_facts(struct unit *unit);
-/* The answer of a command that changed the state or began a job. */
-void unit_answer_state(struct unit *unit, answer_fn answer, void *user);
 void unit_close_session(struct unit *unit, const char *event, bool discard);
 
 /* --- telling.c --- */

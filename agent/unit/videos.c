@@ -148,5 +148,5 @@ void unit_preview(struct unit *unit, answer_fn answer, void *user)
         return;
     }
     unit_changed(unit);
-    unit_answer_state(unit, answer, user);
+    unit_answer(unit, answer, user);
 }

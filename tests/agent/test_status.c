@@ -541,6 +541,7 @@ static struct status_agent look_at(const struct world *world, const struct mqtt_
 {
     return (struct status_agent){
         .config = world->config,
+        .units = world->units,
         .started_at = 1700000000000,
         .loop_lag_ms = 3,
         .disk_free_bytes = -1,

@@ -300,16 +300,26 @@ static bool ack_came(struct rig *rig, void *user)
     return ack->json != NULL;
 }
 
-const cJSON *rig_command(struct rig *rig, const char *topic, const char *value)
+static const cJSON *ask(struct rig *rig, const char *topic, const char *member, const char *json)
 {
     struct awaited_ack ack = {.from = rig->count};
     CLEANUP(free_p) char *payload = NULL;
 
     snprintf(ack.id, sizeof(ack.id), "rig-%d-%u", (int)getpid(), ++rig->commands);
-    payload = value ? xasprintf("{\"id\":\"%s\",\"value\":%s}", ack.id, value)
-                    : xasprintf("{\"id\":\"%s\"}", ack.id);
+    payload = json ? xasprintf("{\"id\":\"%s\",\"%s\":%s}", ack.id, member, json)
+                   : xasprintf("{\"id\":\"%s\"}", ack.id);
     rig_publish(rig, topic, payload);
     return rig_wait(rig, ack_came, &ack, RIG_DEADLINE_MS) ? ack.json : NULL;
+}
+
+const cJSON *rig_command(struct rig *rig, const char *topic, const char *value)
+{
+    return ask(rig, topic, "value", value);
+}
+
+const cJSON *rig_ask(struct rig *rig, const char *topic, const char *args)
+{
+    return ask(rig, topic, "args", args);
 }
 
 /* --- the simulator --- */

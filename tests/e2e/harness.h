@@ -95,6 +95,8 @@ const cJSON *rig_event(const struct rig *rig, const char *type, size_t index);
  * acknowledgement, valid until the rig goes; NULL: none came in time. value: JSON for set/<key>,
  * NULL otherwise. */
 const cJSON *rig_command(struct rig *rig, const char *topic, const char *value) MUST_CHECK;
+/* As rig_command(), with {"id", "args"}; args: a JSON object. */
+const cJSON *rig_ask(struct rig *rig, const char *topic, const char *args) MUST_CHECK;
 /* Publishes as it is. */
 void rig_publish(struct rig *rig, const char *topic, const char *payload);
 
