@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Watch a print turn into a video: sh conf/quickstart.sh [--keep]
 #
-# Installs what is missing, builds, starts a private broker, a simulated printer with a camera, and
-# lapsed; shows the print live and ends with the video. With --keep everything goes on running (the
-# printer begins the next print) until Ctrl-C.
+# Installs what is missing, builds, starts a private broker with the dashboard, a simulated printer
+# with a camera, and lapsed; shows the print live and ends with the video. With --keep everything goes
+# on running (the printer begins the next print) until Ctrl-C. Without npm there is no dashboard.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top"
@@ -28,11 +28,23 @@ say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
 say "1. Packages and build"
 sh conf/install-packages.sh build run
-cmake --preset release -DLAPSED_TESTS=OFF -DLAPSED_SIM=ON >/dev/null
+dashboard=OFF
+sh conf/install-packages.sh page && dashboard=ON
+cmake --preset release -DLAPSED_TESTS=OFF -DLAPSED_SIM=ON -DLAPSED_DASHBOARD=$dashboard >/dev/null
 cmake --build --preset release --target lapsed lapsectl lapsed-sim
 bin=$top/build/release/bin
+if [ $dashboard = ON ]; then
+    cmake --build --preset release --target dashboard || dashboard=OFF
+fi
+[ $dashboard = ON ] || echo "No dashboard this time: npm is not there or reached no registry. All else works."
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/lapsed-quickstart.XXXXXX")
+if [ $dashboard = ON ]; then
+    # A broker that root starts becomes another user, and that one reads the page.
+    chmod 711 "$work"
+    cp -R build/release/dashboard "$work/page"
+    chmod -R a+rX "$work/page"
+fi
 pids=
 stop_all() {
     trap - EXIT INT TERM
@@ -61,7 +73,11 @@ wait_for() {
 say "2. A private broker, a simulated printer, lapsed"
 mosquitto=$(PATH=$PATH:/usr/sbin:/usr/local/sbin command -v mosquitto)
 for mqtt_port in $(seq 18830 18879); do
+    page_port=$((mqtt_port + 100))
     printf 'listener %s 127.0.0.1\nallow_anonymous true\nlog_type all\n' "$mqtt_port" >"$work/mosquitto.conf"
+    [ $dashboard = OFF ] ||
+        printf 'listener %s 127.0.0.1\nprotocol websockets\nhttp_dir %s\n' "$page_port" "$work/page" \
+            >>"$work/mosquitto.conf"
     "$mosquitto" -c "$work/mosquitto.conf" >"$work/mosquitto.log" 2>&1 &
     broker=$!
     wait_for 10 "the broker" grep -qE ' running|Error:' "$work/mosquitto.log"
@@ -104,6 +120,7 @@ pids="$! $pids"
 ctl="$bin/lapsectl --port $mqtt_port --agent quickstart"
 wait_for 10 "lapsed" $ctl ping
 
+[ $dashboard = OFF ] || echo "dashboard  ${bold}http://127.0.0.1:$page_port/${plain}"
 echo "broker     127.0.0.1:$mqtt_port"
 echo "printer    http://$sim  (camera: /stream, /camera.jpg)"
 echo "logs       $work"
@@ -129,6 +146,7 @@ echo "frames     $(field frames) (decoded by ffprobe: $decoded), $(field duratio
 echo "ready      $(field ready_ms_after_end) ms after the print's end"
 
 say "Try it yourself"
+[ $dashboard = OFF ] || echo "http://127.0.0.1:$page_port/ in a browser: the dashboard"
 echo "mosquitto_sub -p $mqtt_port -v -t 'timelapse/#' -T 'timelapse/v1/+/image/#'"
 echo "mosquitto_pub -p $mqtt_port -t timelapse/v1/quickstart/unit/sim/cmd/snapshot -m ''"
 echo "mosquitto_pub -p $mqtt_port -t timelapse/v1/quickstart/unit/sim/set/fps -m 25"
