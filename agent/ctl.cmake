@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-set(CTL_SOURCES ctl_acl.c ctl_args.c ctl_command.c ctl_commands.c ctl_fleet.c ctl_help.c ctl_many.c
+set(CTL_SOURCES ctl_acl.c ctl_args.c ctl_command.c ctl_commands.c ctl_complete.c ctl_completion.c ctl_fleet.c ctl_help.c ctl_many.c
     ctl_options.c ctl_print.c ctl_request.c ctl_say.c ctl_status.c ctl_table.c ctl_task.c ctl_text.c ctl_watch.c
     ctl_world.c)
 
@@ -25,3 +25,20 @@ foreach(page lapsectl.1 lapsed.conf.5 lapsed.8)
     install(FILES ${MANUAL_DIR}/${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
 add_custom_target(manual ALL DEPENDS ${MANUAL_PAGES})
+
+# The shells find their scripts by these names.
+set(COMPLETION_DIR ${CMAKE_BINARY_DIR}/completion)
+file(MAKE_DIRECTORY ${COMPLETION_DIR})
+foreach(shell bash zsh fish)
+    add_custom_command(OUTPUT ${COMPLETION_DIR}/lapsectl.${shell}
+        COMMAND lapsectl completion ${shell} > ${COMPLETION_DIR}/lapsectl.${shell}
+        DEPENDS lapsectl)
+    list(APPEND COMPLETIONS ${COMPLETION_DIR}/lapsectl.${shell})
+endforeach()
+add_custom_target(completion ALL DEPENDS ${COMPLETIONS})
+install(FILES ${COMPLETION_DIR}/lapsectl.bash RENAME lapsectl
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${COMPLETION_DIR}/lapsectl.zsh RENAME _lapsectl
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES ${COMPLETION_DIR}/lapsectl.fish
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)

@@ -4,6 +4,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/ctl_acl.h"
+#include "agent/ctl_complete.h"
 #include "agent/ctl_help.h"
 #include "agent/ctl_say.h"
 #include "agent/verbs.h"
@@ -36,6 +37,15 @@ const struct ctl_own_command ctl_own_commands[] = {
      .details = ctl_acl_details,
      .args = ctl_acl_args,
      .run = ctl_acl},
+    {.name = "completion",
+     .usage = "bash|zsh|fish",
+     .help = "print the completion script for a shell: source <(lapsectl completion bash)",
+     .run = ctl_completion},
+    {.name = "complete",
+     .usage = "WORD...",
+     .help = "what may stand next, for the completion scripts",
+     .flags = CTL_RAW | CTL_HIDDEN,
+     .run = ctl_complete},
     {.name = "help",
      .usage = "[COMMAND]",
      .help = "this help, or that of one command",
