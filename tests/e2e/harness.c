@@ -127,6 +127,9 @@ static void note(struct rig *rig, const struct mqtt_message *message)
         .retained = message->retained,
         .at_mono_ms = clock_mono_ms(),
         .json = json,
+        .correlation = message->correlation
+                           ? xstrndup((const char *)message->correlation, message->correlation_len)
+                           : NULL,
     };
 }
 
@@ -209,6 +212,7 @@ static void tap_free(struct rig *rig)
         json_free(json.owned);
         free_p(&rig->messages[i].topic);
         free_p(&rig->messages[i].payload);
+        free_p(&rig->messages[i].correlation);
     }
     free(rig->messages);
 }
@@ -483,7 +487,8 @@ static void write_conf(struct rig *rig, const struct rig_options *options)
     fprintf(file,
             "agent = { id = \"" AGENT "\"; data_dir = \"%s/data\"; reserve_mb = 50.0; %s };\n",
             rig->dir, options->agent ? options->agent : "");
-    fprintf(file, "mqtt = { host = \"127.0.0.1\"; port = %d; };\n", rig->mqtt_port);
+    fprintf(file, "mqtt = { host = \"127.0.0.1\"; port = %d; %s };\n", rig->mqtt_port,
+            options->mqtt ? options->mqtt : "");
     write_template(file, options->conf ? options->conf : default_conf, rig, options->unit);
     check(rig, fclose(file) == 0, rig->conf_path);
 }

@@ -25,6 +25,7 @@ struct rig_options {
      * "%dir" for the rig's directory. */
     const char *conf;
     const char *agent;     /* settings added to the group agent; NULL = none */
+    const char *mqtt;      /* settings added to the group mqtt; NULL = none */
     const char *broker;    /* lines for mosquitto.conf, "%dir" its directory; NULL = anybody may */
     bool deaf_to_commands; /* the tap does not hear "cmd/…": for floods of them */
     bool no_agent;         /* the test starts it itself */
@@ -38,7 +39,8 @@ struct rig_message {
     size_t len;
     bool retained;
     int64_t at_mono_ms;
-    const cJSON *json; /* NULL when it is none */
+    const cJSON *json;       /* NULL when it is none */
+    const char *correlation; /* MQTT 5, as text; NULL = none */
 };
 
 struct rig;

@@ -5,6 +5,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
 #include "agent/base/str.h"
+#include "tests/e2e/asking.h"
 #include "tests/e2e/frames.h"
 
 #include <setjmp.h>
@@ -19,9 +20,6 @@
 
 enum {
     PRINT_DEADLINE_MS = 60000,
-    COMMAND_GAP_MS = 520, /* the agent takes two commands a second */
-    EXIT_BUSY = 75,
-    EXIT_CONFIG = 78,
 };
 
 static const char *const quick[] = {SIM_QUICK, "--heat-ms", "600", NULL};
@@ -47,28 +45,6 @@ static int teardown(void **state)
 {
     rig_free(*state);
     return 0;
-}
-
-/* The final acknowledgement that came after so many messages; NULL: not yet. */
-static const cJSON *final_ack(struct rig *rig, size_t from)
-{
-    const struct rig_message *message;
-
-    for (size_t i = from; (message = rig_message(rig, i)); i++)
-        if (str_equal(message->topic, "ack") &&
-            str_equal(json_get_string(message->json, "phase"), "final"))
-            return message->json;
-    return NULL;
-}
-
-static const cJSON *command(struct rig *rig, const char *topic, const char *payload)
-{
-    size_t from = rig_message_count(rig);
-
-    rig_publish(rig, topic, payload);
-    RIG_WAIT(rig, final_ack(rig, from));
-    rig_linger(rig, COMMAND_GAP_MS);
-    return final_ack(rig, from);
 }
 
 static char *settings_of(struct rig *rig)
@@ -178,8 +154,8 @@ static void test_a_payload_that_is_too_large_is_refused_or_never_arrives(void **
     from = rig_message_count(rig);
     rig_publish(rig, "unit/mk4/cmd/standby", huge);
     rig_linger(rig, 1000);
-    if (final_ack(rig, from))
-        assert_int_equal((int)event_number(final_ack(rig, from), "code"), -32011);
+    if (final_ack(rig, from, NULL))
+        assert_int_equal((int)event_number(final_ack(rig, from, NULL), "code"), -32011);
     assert_int_equal((int)event_number(command(rig, "cmd/ping", ""), "code"), 0);
     assert_true(rig_says(rig, "unit/mk4/state", "waiting"));
     assert_true(rig_says(rig, "availability", "online"));
@@ -203,7 +179,7 @@ static void test_a_flood_of_commands_costs_no_frame(void **state)
     frames_check_order(&frames);
     frames_check_layers(&frames, 1, 1, 8);
     frames_done(&frames);
-    rig_linger(rig, COMMAND_GAP_MS);
+    rig_linger(rig, ASK_GAP_MS);
     assert_int_equal((int)event_number(command(rig, "cmd/ping", ""), "code"), 0);
     rig_pass(rig);
 }
@@ -252,140 +228,19 @@ static void test_the_same_id_is_known_after_a_restart(void **state)
 
 /* --- retained commands --- */
 
-static void publish_retained(struct rig *rig, const char *topic, const char *payload)
-{
-    CLEANUP(free_p) char *port = xasprintf("%d", rig_mqtt_port(rig));
-    CLEANUP(free_p) char *full = xasprintf("timelapse/v1/pi01/%s", topic);
-    const char *argv[] = {"mosquitto_pub", "-h", "127.0.0.1", "-p", port, "-r", "-t", full, "-m",
-                          payload,         NULL};
-    struct rig_output output = rig_run(rig, argv);
-
-    if (output.exit_code != 0)
-        fail_msg("mosquitto_pub: %s", output.err);
-    rig_output_done(&output);
-}
-
 static void test_a_retained_command_is_never_done(void **state)
 {
     struct rig *rig = begin(state, "", quick);
     size_t from = rig_message_count(rig);
 
-    publish_retained(rig, "unit/mk4/cmd/standby", "PRESS");
-    RIG_WAIT(rig, final_ack(rig, from));
-    assert_int_equal((int)event_number(final_ack(rig, from), "code"), -32005);
+    pub(rig, "timelapse/v1/pi01/unit/mk4/cmd/standby", "PRESS", (const char *const[]){"-r", NULL});
+    RIG_WAIT(rig, final_ack(rig, from, NULL));
+    assert_int_equal((int)event_number(final_ack(rig, from, NULL), "code"), -32005);
     assert_int_equal(rig_agent_signal(rig, SIGTERM), 0);
     rig_agent_start(rig);
     RIG_WAIT(rig, rig_says(rig, "unit/mk4/state", "waiting"));
     rig_linger(rig, 1000);
     assert_true(rig_says(rig, "unit/mk4/state", "waiting"));
-    rig_pass(rig);
-}
-
-/* --- configuration --- */
-
-static struct rig_output check_config(struct rig *rig, const char *text, char **ret_path)
-{
-    char *path = path_join(rig_dir(rig), "bad.conf");
-    const char *argv[] = {LAPSED_PROGRAM, "--check-config", path, NULL};
-    struct error err = {0};
-
-    if (path_write_durable(rig_dir(rig), "bad.conf", text, strlen(text), &err) < 0)
-        fail_msg("%s", err.text);
-    *ret_path = path;
-    return rig_run(rig, argv);
-}
-
-static void expect_problem(const struct rig_output *output, const char *path, int line,
-                           const char *words)
-{
-    CLEANUP(free_p) char *place = xasprintf("%s:%d: ", path, line);
-    const char *found = strstr(output->err, place);
-
-    while (found) {
-        CLEANUP(free_p) char *problem = xstrndup(found, strcspn(found, "\n"));
-
-        if (strstr(problem, words))
-            return;
-        found = strstr(found + 1, place);
-    }
-    fail_msg("no problem '%s…%s' among:\n%s", place, words, output->err);
-}
-
-static void test_all_errors_of_a_configuration_are_told_at_once_with_their_lines(void **state)
-{
-    static const char bad[] =
-        "agent = { id = \"Pi 01\"; colour = \"red\"; };\n"
-        "mqtt = { port = 123456; };\n"
-        "printers = ( { id = \"mk4\"; url = \"ftp://x\"; } );\n"
-        "cameras = ( { id = \"front\"; kind = \"mjpeg\"; url = \"http://x/\"; },\n"
-        "            { id = \"front\"; kind = \"hologram\"; } );\n"
-        "units = ( { id = \"mk4\"; cameras = [ \"back\" ];\n"
-        "            trigger = [ \"interval\" ];\n"
-        "            fps = \"fast\";\n"
-        "            park = true; } );\n"
-        "unit = ( );\n";
-    struct rig *rig = rig_new(&(struct rig_options){.no_agent = true, .no_sim = true});
-    CLEANUP(free_p) char *path = NULL;
-    struct rig_output output;
-
-    *state = rig;
-    output = check_config(rig, bad, &path);
-    assert_int_equal(output.exit_code, EXIT_CONFIG);
-    expect_problem(&output, path, 1, "id");
-    expect_problem(&output, path, 1, "colour");
-    expect_problem(&output, path, 2, "port");
-    expect_problem(&output, path, 3, "url");
-    expect_problem(&output, path, 5, "front");
-    expect_problem(&output, path, 5, "hologram");
-    expect_problem(&output, path, 6, "back");
-    expect_problem(&output, path, 6, "interval_s");
-    expect_problem(&output, path, 8, "fps");
-    expect_problem(&output, path, 9, "park");
-    expect_problem(&output, path, 10, "unit");
-    rig_output_done(&output);
-    rig_pass(rig);
-}
-
-static void test_a_configuration_that_cannot_be_read_says_where(void **state)
-{
-    struct rig *rig = rig_new(&(struct rig_options){.no_agent = true, .no_sim = true});
-    const char *argv[] = {LAPSED_PROGRAM, "--config", "/nonexistent/lapsed.conf", NULL};
-    CLEANUP(free_p) char *path = NULL;
-    struct rig_output output;
-
-    *state = rig;
-    output = check_config(rig, "agent = {\n  id = \"pi01\";\n  oops = = 3;\n};\n", &path);
-    assert_int_equal(output.exit_code, EXIT_CONFIG);
-    expect_problem(&output, path, 3, "");
-    rig_output_done(&output);
-
-    output = rig_run(rig, argv);
-    assert_int_equal(output.exit_code, EXIT_CONFIG);
-    assert_non_null(strstr(output.err, "/nonexistent/lapsed.conf"));
-    rig_output_done(&output);
-    rig_pass(rig);
-}
-
-static void test_a_second_agent_on_the_same_data_leaves_the_first_alone(void **state)
-{
-    struct rig *rig = begin(state, "trigger = \"layer\";", quick);
-    CLEANUP(free_p) char *path = path_join(rig_dir(rig), "lapsed.conf");
-    const char *argv[] = {LAPSED_PROGRAM, "--config", path, NULL};
-    struct rig_output output;
-    size_t from;
-
-    sim_do(rig, "start&layers=6&layer_ms=800");
-    events_await(rig, "frame", 2, PRINT_DEADLINE_MS);
-    from = rig_message_count(rig);
-    output = rig_run(rig, argv);
-    assert_int_equal(output.exit_code, EXIT_BUSY);
-    assert_non_null(strstr(output.err, "data"));
-    rig_output_done(&output);
-    events_await(rig, "session_finished", 1, PRINT_DEADLINE_MS);
-    for (const struct rig_message *message; (message = rig_message(rig, from)); from++)
-        assert_false(str_equal(message->topic, "availability"));
-    assert_true(event_says(rig_event(rig, "session_finished", 0), "end", "done"));
-    assert_int_equal((int)event_number(rig_event(rig, "session_finished", 0), "frames"), 7);
     rig_pass(rig);
 }
 
@@ -400,9 +255,6 @@ int main(void)
         TEST(test_the_same_id_is_answered_again_and_not_done_again),
         TEST(test_the_same_id_is_known_after_a_restart),
         TEST(test_a_retained_command_is_never_done),
-        TEST(test_all_errors_of_a_configuration_are_told_at_once_with_their_lines),
-        TEST(test_a_configuration_that_cannot_be_read_says_where),
-        TEST(test_a_second_agent_on_the_same_data_leaves_the_first_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
