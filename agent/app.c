@@ -40,6 +40,8 @@ struct app {
     struct printer_ledger ledger;
     struct frame_store *store;
     struct encode_queue *encoders;
+    struct archive *archive;
+    struct jobs *jobs;
     struct mqtt_client *mqtt;
     struct publisher *publisher;
     struct images *images;
@@ -92,7 +94,7 @@ static cJSON *build_document(enum topic_kind kind, const char *id, void *user)
     struct mqtt_link link;
     struct status_agent look;
 
-    if (app->stopping && (kind == TOPIC_UNIT_STATUS || kind == TOPIC_JOBS || kind == TOPIC_INFO))
+    if (app->stopping && (kind == TOPIC_UNIT_STATUS || kind == TOPIC_INFO))
         return NULL; /* the units are gone */
     switch (kind) {
     case TOPIC_UNIT_STATUS:
@@ -102,7 +104,7 @@ static cJSON *build_document(enum topic_kind kind, const char *id, void *user)
     case TOPIC_CAMERA_STATUS:
         return status_camera(devices_find_camera(app->devices, id));
     case TOPIC_JOBS:
-        return status_jobs(app->units);
+        return jobs_report(app->jobs);
     case TOPIC_INFO:
         look = look_at_agent(app, &link);
         return status_info(&look);
@@ -279,6 +281,77 @@ static void show_picture(struct app *app, const char *unit, const struct unit_pi
     publish_touch(app->publisher, TOPIC_CAMERA_STATUS, picture->camera, IDLE_GAP_MS);
 }
 
+/* --- jobs --- */
+
+static struct track_services services_of(const struct app *app)
+{
+    return (struct track_services){.loop = app->loop,
+                                   .journal = app->journal,
+                                   .store = app->store,
+                                   .encoders = app->encoders,
+                                   .archive = app->archive};
+}
+
+static void on_job_event(const char *type, const cJSON *data, void *user)
+{
+    struct app *app = user;
+
+    publish_event(app->publisher, NULL, type, data);
+}
+
+static void on_jobs_changed(void *user)
+{
+    struct app *app = user;
+
+    publish_touch(app->publisher, TOPIC_JOBS, NULL, ACTIVE_GAP_MS);
+}
+
+static void on_late_final(const char *unit, const char *type, const cJSON *data, void *user)
+{
+    struct app *app = user;
+    struct unit *found = units_find(app->units, unit);
+
+    if (found)
+        unit_on_late_video(found, type, data);
+    else
+        publish_event(app->publisher, NULL, type, data);
+}
+
+/* A unit that is not there any more was most likely set up as the others are. */
+static const struct unit_settings *settings_of(const char *unit, void *user)
+{
+    const struct app *app = user;
+    const struct unit *found = units_find(app->units, unit);
+
+    if (!found && units_count(app->units) > 0)
+        found = units_at(app->units, 0);
+    return found ? unit_get_settings(found) : NULL;
+}
+
+static void make_jobs(struct app *app)
+{
+    static const struct jobs_events events = {
+        .on_event = on_job_event,
+        .on_changed = on_jobs_changed,
+        .on_final = on_late_final,
+        .settings_of = settings_of,
+    };
+    struct track_services services;
+
+    app->encoders = encode_queue_new(app->loop, &app->config->encode);
+    app->archive = archive_new(app->loop, app->journal, app->store);
+    services = services_of(app);
+    app->jobs = jobs_new(&services, &events, app);
+}
+
+/* The newest final video of the unit is no more. */
+static void on_video_gone(const char *unit, void *user)
+{
+    struct app *app = user;
+
+    publish_withdraw(app->publisher, TOPIC_UNIT_VIDEO, unit);
+}
+
 /* --- units --- */
 
 static void on_unit_event(struct unit *unit, const char *type, const cJSON *data, void *user)
@@ -298,7 +371,6 @@ static void on_unit_changed(struct unit *unit, bool state, void *user)
         publish_text(app->publisher, TOPIC_UNIT_STATE, unit_id(unit),
                      session_state_name(unit_state(unit)));
     publish_touch(app->publisher, TOPIC_UNIT_STATUS, unit_id(unit), ACTIVE_GAP_MS);
-    publish_touch(app->publisher, TOPIC_JOBS, NULL, ACTIVE_GAP_MS);
 }
 
 static void on_unit_picture(struct unit *unit, const struct unit_picture *picture, void *user)
@@ -324,10 +396,8 @@ static struct unit *make_unit(struct app *app, struct unit_settings *settings,
     };
     struct camera **cameras = xcalloc(settings->cameras.count, sizeof(struct camera *));
     struct unit_config config = {
-        .services = {.loop = app->loop,
-                     .journal = app->journal,
-                     .store = app->store,
-                     .encoders = app->encoders},
+        .services = services_of(app),
+        .jobs = app->jobs,
         .config = app->config,
         .settings = settings,
         .printer = devices_find_printer(app->devices, settings->printer),
@@ -610,11 +680,15 @@ static void make_dispatch(struct app *app)
         .units = app->units,
         .devices = app->devices,
         .runtime = app->runtime,
+        .jobs = app->jobs,
+        .journal = app->journal,
+        .archive = app->archive,
         .on_shutdown = on_shutdown,
         .on_purge = on_purge,
         .document = build_document,
         .on_reload = on_reload,
         .on_camera_picture = on_camera_picture,
+        .on_video_gone = on_video_gone,
         .user = app,
     };
     app->dispatch = dispatch_new(&config);
@@ -686,10 +760,11 @@ int app_new(struct config *config, struct app **ret_app, struct error *err)
     }
     app->http = http_new(app->loop);
     app->units = units_new();
-    app->encoders = encode_queue_new(app->loop, &config->encode);
     make_mqtt(app);
     make_devices(app);
+    make_jobs(app);
     make_units(app);
+    jobs_start(app->jobs);
     make_dispatch(app);
     app->status_timer = timer_new(app->loop, on_status_timer, app);
     app->settle_timer = timer_new(app->loop, on_settled, app);
@@ -723,6 +798,7 @@ static void stop(struct app *app)
     app->stopping = true;
     log_info("agent.stopping", "%s", "");
     publish_event(app->publisher, NULL, "stopping", NULL);
+    jobs_stop(app->jobs);
     runtime_units_stop(app->runtime);
     units_clear(app->units);
     dispatch_stop(app->dispatch);
@@ -778,9 +854,11 @@ void app_free(struct app *app)
     images_free(app->images);
     publisher_free(app->publisher);
     mqtt_client_free(app->mqtt);
+    jobs_free(app->jobs);
     encode_queue_free(app->encoders);
     http_free(app->http);
     frame_store_free(app->store);
+    archive_free(app->archive);
     journal_close(app->journal);
     loop_free(app->loop);
     free(app);

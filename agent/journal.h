@@ -27,12 +27,14 @@ typedef void (*journal_done_fn)(int result, const struct error *err, void *user)
 /* --- sessions --- */
 struct journal_session {
     char *id, *unit, *printer, *job, *dir; /* printer, job: NULL when none */
-    char *state;                           /* session_state_name(); "ended" */
+    char *state;                           /* session_state_name(); "ended"; "deleting" */
     char *end;                             /* why it ended; NULL while open */
     char *settings;                        /* JSON of the unit's settings as they were */
     int64_t started_at, ended_at;          /* wall ms; 0 = not ended */
     int64_t missed;                        /* triggers without a frame */
     int last_layer;                        /* of the last frame; -1 */
+    int64_t frames,
+        bytes; /* of all cameras, when it was saved last; -1 = an older lapsed ended it */
 };
 void journal_session_done(struct journal_session *session);
 /* Inserts or replaces by id. done may be NULL. */
@@ -41,8 +43,20 @@ void journal_put_session(struct journal *journal, const struct journal_session *
 /* The newest session of the unit that has not ended. -ENOENT: none. */
 int journal_open_session(struct journal *journal, const char *unit,
                          struct journal_session *ret_session, struct error *err) MUST_CHECK;
+/* -ENOENT: no such session. */
+int journal_get_session(struct journal *journal, const char *id,
+                        struct journal_session *ret_session, struct error *err) MUST_CHECK;
+struct journal_range { /* of a list, newest first */
+    int64_t offset, limit;
+};
+typedef void (*journal_session_fn)(const struct journal_session *session, void *user);
+/* unit: NULL = of all. state: NULL = in any but "deleting". */
+int journal_list_sessions(struct journal *journal, const char *unit, const char *state,
+                          const struct journal_range *range, journal_session_fn each, void *user,
+                          struct error *err) MUST_CHECK;
 /* Forgets a session, its frames and videos. */
-void journal_delete_session(struct journal *journal, const char *id);
+void journal_delete_session(struct journal *journal, const char *id, journal_done_fn done,
+                            void *user);
 
 /* --- frames --- */
 struct journal_frame {
@@ -70,10 +84,15 @@ struct journal_frame_totals {
 int journal_frame_totals(struct journal *journal, const char *session, const char *camera,
                          struct journal_frame_totals *ret_totals, struct error *err) MUST_CHECK;
 
+typedef void (*journal_camera_fn)(const char *camera, void *user);
+/* The cameras that have frames of the session, by name. */
+int journal_each_camera(struct journal *journal, const char *session, journal_camera_fn each,
+                        void *user, struct error *err) MUST_CHECK;
+
 /* --- videos --- */
 struct journal_video {
     const char *session, *unit, *camera;
-    const char *kind; /* "final" or "preview" */
+    const char *kind; /* "final", "preview" or "build"; "deleting" */
     const char *path;
     int64_t frames, dropped, bytes;
     double duration_s, fps;
@@ -83,6 +102,38 @@ struct journal_video {
 };
 void journal_add_video(struct journal *journal, const struct journal_video *video,
                        journal_done_fn done, void *user);
+
+struct journal_video_filter { /* NULL = any; without a kind those that are being deleted are left
+                                 out */
+    const char *session, *unit, *kind, *path;
+};
+typedef void (*journal_video_fn)(const struct journal_video *video, void *user);
+int journal_list_videos(struct journal *journal, const struct journal_video_filter *filter,
+                        const struct journal_range *range, journal_video_fn each, void *user,
+                        struct error *err) MUST_CHECK;
+void journal_mark_video(struct journal *journal, const char *path, const char *kind,
+                        journal_done_fn done, void *user);
+void journal_delete_video(struct journal *journal, const char *path, journal_done_fn done,
+                          void *user);
+
+/* --- jobs: the builds that wait or run, and the last ones that ended --- */
+struct journal_job {
+    int64_t number; /* the key; rises */
+    const char *id, *kind, *unit, *session;
+    const char *args;  /* JSON; NULL = none */
+    const char *state; /* job_state_name() */
+    int64_t position, tries;
+    int code;                                  /* of the last failure, 0 = none */
+    const char *error;                         /* NULL = none */
+    int64_t made_at, ended_at, print_ended_at; /* wall ms, 0 = not */
+};
+/* Inserts, or changes by number what may change. */
+void journal_put_job(struct journal *journal, const struct journal_job *job, journal_done_fn done,
+                     void *user);
+typedef void (*journal_job_fn)(const struct journal_job *job, void *user);
+/* Those that have not ended by position, then the others by number. */
+int journal_each_job(struct journal *journal, journal_job_fn each, void *user,
+                     struct error *err) MUST_CHECK;
 
 /* --- pauses (printer/printer.h says what a record means) --- */
 void journal_open_pause(struct journal *journal, const struct pause_record *record,

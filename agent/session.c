@@ -36,6 +36,11 @@ struct session {
 
 static void save(struct session *session)
 {
+    struct session_totals totals;
+
+    session_get_totals(session, &totals);
+    session->row.frames = totals.frames;
+    session->row.bytes = totals.bytes;
     journal_put_session(session->services.journal, &session->row, NULL, NULL);
 }
 
@@ -310,6 +315,12 @@ int session_preview(struct session *session, session_video_fn on_result, session
     return started > 0 ? 0 : rc;
 }
 
+void session_stop_preview(struct session *session)
+{
+    for (size_t i = 0; i < session->member_count; i++)
+        track_stop_preview(session->members[i].track);
+}
+
 bool session_building(const struct session *session)
 {
     return session->build.waiting > 0;
@@ -331,8 +342,7 @@ void session_discard(struct session *session)
     for (size_t i = 0; i < session->member_count; i++)
         track_free(TAKE(session->members[i].track));
     session->member_count = 0;
-    frame_store_delete_session(session->services.store, session->row.dir);
-    journal_delete_session(session->services.journal, session->row.id);
+    archive_delete_session(session->services.archive, &session->row, NULL, NULL);
 }
 
 /* --- looks --- */

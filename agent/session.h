@@ -65,6 +65,9 @@ void session_finish(struct session *session, session_video_fn on_video, session_
 int session_preview(struct session *session, session_video_fn on_video, session_built_fn all_done,
                     void *user, struct error *err) MUST_CHECK;
 
+/* Its video functions still come, with -ECANCELED or with a video that was nearly made. */
+void session_stop_preview(struct session *session);
+
 /* The journal row says ended, and why ("done", "cancelled", "lost", "finished", "aborted",
  * "discarded"). */
 void session_end(struct session *session, const char *why);

@@ -421,35 +421,3 @@ cJSON *status_agent(const struct status_agent *agent)
     add_error(json, agent->error, agent->error_since);
     return json;
 }
-
-static int64_t eta_s(const struct unit_build *build)
-{
-    double elapsed_s = (double)(clock_mono_ms() - build->started_at_mono_ms) / 1000;
-
-    if (build->progress <= 0.01)
-        return -1;
-    return (int64_t)(elapsed_s * (1 - build->progress) / build->progress);
-}
-
-cJSON *status_jobs(const struct units *units)
-{
-    cJSON *jobs = json_array();
-
-    for (size_t i = 0; i < units_count(units); i++) {
-        const struct unit *unit = units_at(units, i);
-        const struct unit_build *build = unit_get_build(unit);
-        cJSON *job;
-
-        if (!build->id[0])
-            continue;
-        job = json_add_object(jobs, NULL);
-        json_add_string(job, "id", build->id);
-        json_add_string(job, "kind", build->kind);
-        json_add_string(job, "unit", unit_id(unit));
-        json_add_string(job, "state", "running");
-        json_add_number(job, "progress", build->progress * 100, 1);
-        add_known_int(job, "eta_s", eta_s(build), -1);
-        json_add_null(job, "error");
-    }
-    return jobs;
-}

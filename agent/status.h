@@ -27,6 +27,5 @@ struct status_agent {
 };
 cJSON *status_info(const struct status_agent *agent) MUST_CHECK;
 cJSON *status_agent(const struct status_agent *agent) MUST_CHECK;
-cJSON *status_jobs(const struct units *units) MUST_CHECK;
 
 #endif

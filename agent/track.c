@@ -371,6 +371,12 @@ int track_preview(struct track *track, video_done_fn done, void *user, struct er
     return video_preview(track->video, path, done, user, err);
 }
 
+void track_stop_preview(struct track *track)
+{
+    if (track->video)
+        video_stop_preview(track->video);
+}
+
 void track_set_tail(struct track *track, bool tail)
 {
     if (track->video)

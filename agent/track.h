@@ -9,6 +9,7 @@
 #ifndef AGENT_TRACK_H
 #define AGENT_TRACK_H
 
+#include "agent/archive.h"
 #include "agent/config.h"
 #include "agent/journal.h"
 #include "capture/frame_store.h"
@@ -21,6 +22,7 @@ struct track_services { /* borrowed */
     struct journal *journal;
     struct frame_store *store;
     struct encode_queue *encoders;
+    struct archive *archive;
 };
 
 /* What a frame was taken for. */
@@ -80,6 +82,9 @@ void track_finish(struct track *track, video_done_fn done, void *user);
 /* As video_preview(), to "<session>_<camera>_preview.mp4". */
 int track_preview(struct track *track, video_done_fn done, void *user,
                   struct error *err) MUST_CHECK;
+
+/* As video_stop_preview(). */
+void track_stop_preview(struct track *track);
 
 struct track_totals {
     int64_t frames, bytes;

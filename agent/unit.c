@@ -105,7 +105,7 @@ static void do_finish(struct unit *unit)
         unit->ended_at_mono_us = last.cause.at_mono_us;
     }
     session_set_tail(unit->session, true);
-    unit_begin_build(unit, "final");
+    unit_begin_final(unit);
     unit->finish_wanted = true;
     if (wants_last_frame(unit))
         shot_queue_ask(unit->shots, &last);
@@ -118,7 +118,7 @@ static void do_discard(struct unit *unit)
     unit->end = "discarded";
     unit->finish_wanted = false;
     shot_queue_drop(unit->shots);
-    unit_end_build(unit);
+    unit_cancel_builds(unit);
     unit_close_session(unit, "session_discarded", !unit->config.settings->keep_files);
 }
 
@@ -127,7 +127,7 @@ static void do_abort(struct unit *unit)
     unit->end = "aborted";
     unit->finish_wanted = false;
     shot_queue_drop(unit->shots);
-    unit_end_build(unit);
+    unit_cancel_builds(unit);
     unit_close_session(unit, "session_aborted", false);
 }
 
@@ -384,7 +384,7 @@ static void build_again(struct unit *unit)
 {
     unit->end = "finished";
     unit->ended_at_mono_us = clock_mono_us();
-    unit_begin_build(unit, "final");
+    unit_begin_final(unit);
     unit->finish_wanted = true;
     unit_continue_finish(unit);
 }
@@ -419,6 +419,7 @@ void unit_free(struct unit *unit)
     if (!unit)
         return;
     shot_queue_free(unit->shots);
+    unit_leave_builds(unit);
     if (keeps_cameras(unit->state))
         hold_cameras(unit, false);
     session_free(unit->session);

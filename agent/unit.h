@@ -4,6 +4,7 @@
 #ifndef AGENT_UNIT_H
 #define AGENT_UNIT_H
 
+#include "agent/jobs.h"
 #include "agent/session.h"
 #include "agent/shot_queue.h"
 
@@ -37,6 +38,7 @@ struct unit_origin {
 
 struct unit_config {
     struct track_services services;
+    struct jobs *jobs;
     const struct config *config;
     struct unit_settings *settings;   /* set/<key> changes it */
     struct printer *printer;          /* NULL: none */
@@ -66,6 +68,8 @@ int unit_reload(struct unit *unit, const struct unit_settings *fresh, struct err
 void unit_replace_settings(struct unit *unit, const struct unit_settings *settings,
                            const cJSON *overrides);
 
+/* The job queue speaks of the final video of an earlier session. */
+void unit_on_late_video(struct unit *unit, const char *type, const cJSON *data);
 void unit_on_printer(struct unit *unit, const struct printer_event *event);
 /* A message on its trigger_topic. */
 void unit_on_message(struct unit *unit, const char *payload, size_t len, int64_t at_mono_us);
@@ -75,7 +79,6 @@ struct unit_build {   /* the video that is being made */
     char id[64];      /* job id; "" = none */
     const char *kind; /* "final", "preview" */
     double progress;  /* 0..1 */
-    int64_t started_at_mono_ms;
 };
 const char *unit_id(const struct unit *unit);
 const struct unit_settings *unit_get_settings(const struct unit *unit);

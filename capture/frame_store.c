@@ -41,6 +41,7 @@ struct job {
     int64_t reserve_bytes;
     char *sync_up_to; /* root_dir when the parents must be synced, too */
     frame_stored_fn done;
+    frame_deleted_fn deleted;
     void *user;
 
     int result;
@@ -151,6 +152,13 @@ static void report(const struct job *job)
     job->done(job->result, path, &job->err, job->user);
 }
 
+static void report_deleted(const struct job *job)
+{
+    bool gone = job->result == 0 || job->result == -ENOENT;
+
+    job->deleted(gone ? 0 : job->result, gone ? NULL : &job->err, job->user);
+}
+
 static void on_job_done(void *user)
 {
     struct job *job = user;
@@ -173,6 +181,8 @@ static void on_job_done(void *user)
     start_next(store);
     if (job->done)
         report(job);
+    if (job->deleted)
+        report_deleted(job);
     job_free(job);
 }
 
@@ -254,10 +264,24 @@ static bool is_below(const char *path, const char *root_dir)
            !strstr(path, "/..");
 }
 
-void frame_store_delete_session(struct frame_store *store, const char *session_dir)
+bool frame_store_holds(const struct frame_store *store, const char *path)
 {
-    if (is_below(session_dir, store->root_dir))
-        enqueue(job_new(store, JOB_DELETE_SESSION, session_dir));
+    return is_below(path, store->root_dir);
+}
+
+int frame_store_delete_session(struct frame_store *store, const char *session_dir,
+                               frame_deleted_fn done, void *user, struct error *err)
+{
+    struct job *job;
+
+    if (!is_below(session_dir, store->root_dir))
+        return error_set(err, -EPERM, "%s is not below media_dir (%s)", session_dir,
+                         store->root_dir);
+    job = job_new(store, JOB_DELETE_SESSION, session_dir);
+    job->deleted = done;
+    job->user = user;
+    enqueue(job);
+    return 0;
 }
 
 /* --- sessions --- */

@@ -58,9 +58,15 @@ int frame_store_scan(const char *session_dir, const char *camera, int64_t first_
 /* Deletes frames first..last of the camera, on a worker, without a word (deletepics). */
 void frame_store_delete(struct frame_store *store, const char *session_dir, const char *camera,
                         int64_t first_seq, int64_t last_seq);
-/* Deletes all of a session's files, on a worker (standby, abort without keepfiles). Only below
- * root_dir. */
-void frame_store_delete_session(struct frame_store *store, const char *session_dir);
+/* Whether the path is one below root_dir. */
+bool frame_store_holds(const struct frame_store *store, const char *path);
+
+/* result 0: nothing of it is there any more. */
+typedef void (*frame_deleted_fn)(int result, const struct error *err, void *user);
+/* Deletes all of a session's files, on a worker. done (NULL is fine) comes once, later. -EPERM: not
+ * below root_dir. */
+int frame_store_delete_session(struct frame_store *store, const char *session_dir,
+                               frame_deleted_fn done, void *user, struct error *err) MUST_CHECK;
 
 int frame_store_free_bytes(const struct frame_store *store, int64_t *ret_free_bytes,
                            struct error *err) MUST_CHECK;

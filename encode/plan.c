@@ -19,7 +19,7 @@ size_t plan_take(const struct plan *plan, const struct plan_look *look)
 
     if (left == 0 || left < enough)
         return 0;
-    if (!look->build && !look->tail)
+    if (look->patient || (!look->build && !look->tail))
         most = full;
     if (plan->limit > 0)
         most = MIN(most, plan->limit);

@@ -23,7 +23,8 @@ struct plan_look {
     size_t pending; /* frames waiting */
     size_t segment_frames, tail_frames;
     bool tail;
-    bool build; /* somebody waits for all of them */
+    bool build;   /* somebody waits for all of them */
+    bool patient; /* but no print: a long segment would keep others waiting */
 };
 
 /* Frames to encode now, behind plan->skip; 0: wait for more. */

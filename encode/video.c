@@ -85,6 +85,7 @@ struct video {
     struct pending pending;
     struct plan plan;
     bool tail;
+    bool patient;
     enum stage stage;
     struct batch batch;
     struct encode_slot *slot;
@@ -452,6 +453,7 @@ static size_t frames_to_take(struct video *video)
         .tail_frames = (size_t)MAX(video->settings.tail_frames, (int64_t)1),
         .tail = video->tail,
         .build = build,
+        .patient = video->patient,
     };
 
     /* Frames that were left out on trial are the last ones now: the last one stands for them. */
@@ -522,7 +524,7 @@ static void on_turn(void *user)
 
 static void wait_for_turn(struct video *video)
 {
-    video->urgent = current_build(video) != NULL;
+    video->urgent = current_build(video) && !video->patient;
     video->stage = STAGE_WAITING;
     video->slot = encode_slot_request(video->queue, video->urgent, on_turn, video);
 }
@@ -620,6 +622,7 @@ static void on_built(struct video *video, int result, const struct error *err)
     struct build *build = video->preview.done ? &video->preview : &video->finish;
 
     build->over = true;
+    build->err = (struct error){0};
     if (result < 0) {
         build->err = *err;
         build->err.code = result;
@@ -689,6 +692,7 @@ int video_open(struct loop *loop, struct encode_queue *queue, const struct video
     video->queue = queue;
     video->events = *events;
     video->user = user;
+    video->patient = config->patient;
     video->disk = disk_new(loop, mp4, on_disk, video);
     video->step = timer_new(loop, video_step, video);
     video->backoff = timer_new(loop, on_backoff, video);
@@ -744,7 +748,8 @@ static void make_urgent(struct video *video)
 {
     int cores = (int)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
 
-    if (video->urgent || (video->stage != STAGE_WAITING && video->stage != STAGE_ENCODING))
+    if (video->urgent || video->patient ||
+        (video->stage != STAGE_WAITING && video->stage != STAGE_ENCODING))
         return;
     if (video->stage == STAGE_ENCODING && !plan_redo_urgently(segment_frames_done(video->segment),
                                                               (int64_t)video->batch.count, cores))
@@ -783,6 +788,15 @@ int video_preview(struct video *video, const char *dest_path, video_done_fn done
         return error_set(err, -EBUSY, "%d builds are waiting already", waiting);
     start_build(video, &video->preview, dest_path, done, user);
     return 0;
+}
+
+void video_stop_preview(struct video *video)
+{
+    if (!video->preview.done || video->preview.over)
+        return;
+    video->preview.over = true;
+    error_set(&video->preview.err, -ECANCELED, "the preview was cancelled");
+    kick(video);
 }
 
 int video_finish(struct video *video, video_done_fn done, void *user, struct error *err)

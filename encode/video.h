@@ -51,6 +51,7 @@ struct video_config {
     const char *dir;  /* of the session; exists */
     const char *name; /* file name without suffix, safe */
     const struct video_settings *settings; /* copied */
+    bool patient; /* its builds stand behind the segments of prints, at the lowest priority */
 };
 
 struct video_state {
@@ -108,6 +109,10 @@ void video_set_tail(struct video *video, bool tail);
  * renamed), capture goes on. One build at a time: -EBUSY. done comes exactly once, later. */
 int video_preview(struct video *video, const char *dest_path, video_done_fn done, void *user,
                   struct error *err) MUST_CHECK;
+
+/* Nobody wants the copy any more: done comes with -ECANCELED as soon as what is under way has ended,
+ * or with the copy when that was nearly made. What was encoded for it stays. */
+void video_stop_preview(struct video *video);
 
 /* Encodes what is pending, writes moov, verifies (decoded frames and duration), renames. After a
  * failure it may be called again. An interim build under way is finished first. */

@@ -15,6 +15,9 @@ struct handler_rooms { /* what commands act upon; borrowed, for the life of the 
     struct units *units;
     struct devices *devices;
     struct runtime_units *runtime;
+    struct jobs *jobs;
+    struct journal *journal;
+    struct archive *archive;
 
     void (*on_shutdown)(void *user);
     size_t (*on_purge)(void *user); /* how many topics were cleared */
@@ -23,6 +26,7 @@ struct handler_rooms { /* what commands act upon; borrowed, for the life of the 
     /* Reads the configuration again; result gets what changed. */
     enum ack_code (*on_reload)(cJSON *result, struct error *err, void *user);
     void (*on_camera_picture)(const char *camera, struct picture *picture, void *user);
+    void (*on_video_gone)(const char *unit, void *user); /* its newest final one was deleted */
     void *user;
 };
 

@@ -38,18 +38,33 @@ const char *const schema_steps[SCHEMA_VERSION] = {
     "CREATE TABLE units ("
     "  id TEXT NOT NULL PRIMARY KEY, request TEXT NOT NULL, ending INTEGER NOT NULL,"
     "  made_at INTEGER NOT NULL) STRICT;",
+
+    /* counting the frames of fifty sessions for a list takes too long */
+    "ALTER TABLE sessions ADD COLUMN frames INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE sessions ADD COLUMN bytes INTEGER NOT NULL DEFAULT -1;"
+    "CREATE INDEX sessions_started ON sessions (started_at, id);"
+    "CREATE INDEX videos_made ON videos (made_at, path);"
+    "CREATE TABLE jobs ("
+    "  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,"
+    "  unit TEXT NOT NULL, session TEXT NOT NULL, args TEXT, state TEXT NOT NULL,"
+    "  position INTEGER NOT NULL, tries INTEGER NOT NULL, code INTEGER NOT NULL, error TEXT,"
+    "  made_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,"
+    "  print_ended_at INTEGER NOT NULL) STRICT;"
+    "CREATE TRIGGER jobs_bounded AFTER INSERT ON jobs BEGIN"
+    "  DELETE FROM jobs WHERE number <= NEW.number - 200 AND ended_at > 0; END;",
 };
 
 /* Never REPLACE: it deletes the old row first, and a session's frames would go with it. */
 const char *const statement_sql[STATEMENT_COUNT] = {
     [PUT_SESSION] =
         "INSERT INTO sessions (id, unit, printer, job, dir, state, end, settings, started_at,"
-        " ended_at, missed, last_layer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ended_at, missed, last_layer, frames, bytes)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET unit = excluded.unit, printer = excluded.printer,"
         " job = excluded.job, dir = excluded.dir, state = excluded.state, end = excluded.end,"
         " settings = excluded.settings, started_at = excluded.started_at,"
         " ended_at = excluded.ended_at, missed = excluded.missed,"
-        " last_layer = excluded.last_layer",
+        " last_layer = excluded.last_layer, frames = excluded.frames, bytes = excluded.bytes",
     [DELETE_SESSION] = "DELETE FROM sessions WHERE id = ?",
     [ADD_FRAME] = "INSERT INTO frames (session, camera, seq, layer, trigger, parked, captured_at,"
                   " age_ms, bytes, width, height, crc32) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
@@ -64,6 +79,16 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         " dropped = excluded.dropped, bytes = excluded.bytes, duration_s = excluded.duration_s,"
         " fps = excluded.fps, width = excluded.width, height = excluded.height,"
         " made_at = excluded.made_at, ready_ms_after_end = excluded.ready_ms_after_end",
+    [MARK_VIDEO] = "UPDATE videos SET kind = ? WHERE path = ?",
+    [DELETE_VIDEO] = "DELETE FROM videos WHERE path = ?",
+    [PUT_JOB] =
+        "INSERT INTO jobs (number, id, kind, unit, session, args, state, position, tries, code,"
+        " error, made_at, ended_at, print_ended_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (number) DO UPDATE SET state = excluded.state,"
+        " position = excluded.position, tries = excluded.tries, code = excluded.code,"
+        " error = excluded.error, ended_at = excluded.ended_at,"
+        " print_ended_at = excluded.print_ended_at",
     [OPEN_PAUSE] =
         "INSERT INTO pauses (printer, job_file, job_position_bytes, layer, intent_at, boot_id)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (printer) DO UPDATE SET"

@@ -3,7 +3,7 @@
 #ifndef AGENT_JOURNAL_SCHEMA_H
 #define AGENT_JOURNAL_SCHEMA_H
 
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = 3 };
 /* schema_steps[n] makes version n + 1 of version n. */
 extern const char *const schema_steps[SCHEMA_VERSION];
 
@@ -12,6 +12,9 @@ enum statement {
     DELETE_SESSION,
     ADD_FRAME,
     ADD_VIDEO,
+    MARK_VIDEO,
+    DELETE_VIDEO,
+    PUT_JOB,
     OPEN_PAUSE,
     CLOSE_PAUSE,
     PUT_COMMAND,

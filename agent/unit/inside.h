@@ -32,8 +32,11 @@ struct unit {
     bool finish_wanted; /* as soon as shots and an interim build are through */
     const char *end;    /* why the session ends */
     int64_t ended_at_mono_us;
-    struct unit_build build;
-    int64_t build_count;
+    struct unit_build build;             /* as the status shows it */
+    struct job *final_job, *preview_job; /* NULL = none */
+    struct error unbuilt;                /* why a final video of the session could not be made */
+    struct error unpreviewed;            /* and an interim one */
+    bool pause_wanted;                   /* the queue is to make the final video */
 
     struct unit_problem capture, video; /* the next frame says nothing about the encoder */
 };
@@ -57,8 +60,13 @@ extern const struct shot_queue_events unit_shot_events;
 void unit_snapshot(struct unit *unit, bool for_session, answer_fn answer, void *user);
 
 /* --- videos.c --- */
-void unit_begin_build(struct unit *unit, const char *kind);
-void unit_end_build(struct unit *unit);
+void unit_begin_final(struct unit *unit);
+/* Nobody wants them any more. */
+void unit_cancel_builds(struct unit *unit);
+/* The unit goes. */
+void unit_leave_builds(struct unit *unit);
+/* How far the build under way is, 0..1. */
+void unit_show_progress(struct unit *unit, double progress);
 void unit_preview(struct unit *unit, answer_fn answer, void *user);
 /* The final video begins when nothing else of the session is under way. */
 void unit_continue_finish(struct unit *unit);

@@ -88,10 +88,7 @@ static void on_growing(const char *camera, const struct video_state *state, cons
 
 static void on_progress(double progress, void *user)
 {
-    struct unit *unit = user;
-
-    unit->build.progress = progress;
-    unit_changed(unit);
+    unit_show_progress(user, progress);
 }
 
 const struct session_events unit_session_events = {

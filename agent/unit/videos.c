@@ -4,30 +4,75 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
+#include "agent/base/str.h"
 #include "agent/report.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-void unit_begin_build(struct unit *unit, const char *kind)
+/* The final one counts more; while a preview is finished first, the progress is its. */
+static void show_build(struct unit *unit)
 {
-    unit->build = (struct unit_build){.kind = kind, .started_at_mono_ms = clock_mono_ms()};
-    snprintf(unit->build.id, sizeof(unit->build.id), "%s-%lld", unit_id(unit),
-             (long long)++unit->build_count);
-}
+    const struct job *job = unit->final_job ? unit->final_job : unit->preview_job;
 
-void unit_end_build(struct unit *unit)
-{
     unit->build = (struct unit_build){0};
+    if (job) {
+        unit->build.kind = unit->final_job ? "final" : "preview";
+        snprintf(unit->build.id, sizeof(unit->build.id), "%s", job_id(job));
+    }
     unit_changed(unit);
 }
 
-static struct report_video about_build(const struct unit *unit, const char *camera,
-                                       int64_t ready_ms)
+void unit_show_progress(struct unit *unit, double progress)
+{
+    struct job *job = unit->preview_job ? unit->preview_job : unit->final_job;
+
+    unit->build.progress = progress;
+    if (job)
+        job_progress(job, progress);
+    unit_changed(unit);
+}
+
+static struct job *begin_job(struct unit *unit, const char *kind,
+                             void (*on_stop)(enum job_state state, void *user))
+{
+    return jobs_begin(unit->config.jobs, &(struct job_live){.kind = kind,
+                                                            .unit = unit_id(unit),
+                                                            .session = session_id(unit->session),
+                                                            .stop = on_stop,
+                                                            .user = unit});
+}
+
+static void end_job(struct unit *unit, struct job **slot, const struct error *err)
+{
+    if (*slot)
+        job_end(TAKE(*slot), err);
+    show_build(unit);
+}
+
+void unit_cancel_builds(struct unit *unit)
+{
+    struct error err;
+
+    error_set(&err, -ECANCELED, "the session was %s", unit->end);
+    end_job(unit, &unit->preview_job, &err);
+    end_job(unit, &unit->final_job, &err);
+}
+
+void unit_leave_builds(struct unit *unit)
+{
+    if (unit->preview_job)
+        job_leave(TAKE(unit->preview_job));
+    if (unit->final_job)
+        job_leave(TAKE(unit->final_job));
+}
+
+static struct report_video about_build(const struct unit *unit, const struct job *job,
+                                       const char *kind, const char *camera, int64_t ready_ms)
 {
     return (struct report_video){
-        .job = unit->build.id,
-        .kind = unit->build.kind,
+        .job = job_id(job),
+        .kind = kind,
         .session = session_id(unit->session),
         .camera = camera,
         .missed = session_missed(unit->session),
@@ -35,54 +80,40 @@ static struct report_video about_build(const struct unit *unit, const char *came
     };
 }
 
-static void keep_video(struct unit *unit, const char *camera, const struct video_result *video,
-                       int64_t ready_ms)
-{
-    journal_add_video(unit->config.services.journal,
-                      &(struct journal_video){.session = session_id(unit->session),
-                                              .unit = unit_id(unit),
-                                              .camera = camera,
-                                              .kind = unit->build.kind,
-                                              .path = video->path,
-                                              .frames = video->frames,
-                                              .dropped = video->dropped_frames,
-                                              .bytes = video->bytes,
-                                              .duration_s = video->duration_s,
-                                              .fps = video->fps,
-                                              .width = video->width,
-                                              .height = video->height,
-                                              .made_at = clock_wall_ms(),
-                                              .ready_ms_after_end = ready_ms},
-                      NULL, NULL);
-}
-
 /* Too few frames (-ENODATA) is what the settings want, not a failure. */
-static void video_failed(struct unit *unit, int result, const char *camera, const struct error *err)
+static void video_failed(struct unit *unit, const struct report_video *about, int result,
+                         const struct error *err, bool will_retry)
 {
-    struct report_video about = about_build(unit, camera, -1);
-    bool wanted = result != -ENODATA;
+    cJSON *data = report_failed_video(about, err);
 
-    if (wanted) {
-        log_error("unit.video_failed", "unit=%s camera=%s error=\"%s\"", unit_id(unit), camera,
-                  err->text);
-        unit_set_problem(unit, &unit->video, err);
+    if (result == -ENODATA) {
+        unit_emit(unit, "video_none", data);
+        return;
     }
-    unit_emit(unit, wanted ? "video_failed" : "video_none", report_failed_video(&about, err));
+    log_error("unit.video_failed", "unit=%s camera=%s error=\"%s\"", unit_id(unit), about->camera,
+              err->text);
+    unit_set_problem(unit, &unit->video, err);
+    json_add_bool(data, "will_retry", will_retry);
+    unit_emit(unit, "video_failed", data);
 }
+
+/* --- the final video --- */
 
 static void on_final_video(int result, const char *camera, const struct video_result *video,
                            const struct error *err, void *user)
 {
     struct unit *unit = user;
     int64_t ready_ms = (clock_mono_us() - unit->ended_at_mono_us) / 1000;
-    struct report_video about = about_build(unit, camera, ready_ms);
+    struct report_video about = about_build(unit, unit->final_job, "final", camera, ready_ms);
     cJSON *data;
 
     if (result < 0) {
-        video_failed(unit, result, camera, err);
+        video_failed(unit, &about, result, err, true);
+        if (result != -ENODATA)
+            unit->unbuilt = *err;
         return;
     }
-    keep_video(unit, camera, video, ready_ms);
+    job_keep_video(unit->final_job, camera, video, ready_ms);
     data = report_video(&about, video);
     log_info("unit.video_ready", "unit=%s camera=%s frames=%lld ready_ms=%lld file=\"%s\"",
              unit_id(unit), camera, (long long)video->frames, (long long)ready_ms, video->path);
@@ -91,17 +122,96 @@ static void on_final_video(int result, const char *camera, const struct video_re
     unit_clear_problem(unit, &unit->video);
 }
 
+/* The session is over for this unit; err: the queue tries again, NULL: when it is resumed. */
+static void hand_over(struct unit *unit, const struct error *err)
+{
+    job_hand_over(TAKE(unit->final_job), err, clock_wall_of_mono_ms(unit->ended_at_mono_us / 1000));
+    show_build(unit);
+}
+
+static void close_finished(struct unit *unit)
+{
+    unit->pause_wanted = false;
+    unit->finish_wanted = false;
+    unit_close_session(unit, "session_finished", false);
+    unit_step(unit, SESSION_BUILT);
+}
+
+static void on_built(void *user)
+{
+    struct unit *unit = user;
+
+    if (unit->unbuilt.code != 0)
+        hand_over(unit, &unit->unbuilt);
+    else
+        end_job(unit, &unit->final_job, NULL);
+    close_finished(unit);
+}
+
+/* Somebody cancels or pauses the final video. */
+static void on_stop_final(enum job_state state, void *user)
+{
+    struct unit *unit = user;
+
+    if (state == JOB_CANCELLED) {
+        unit_step(unit, SESSION_CMD_ABORT);
+        return;
+    }
+    unit->pause_wanted = true;
+    if (!unit->finish_wanted) { /* the build has begun: its last frame is there */
+        hand_over(unit, NULL);
+        close_finished(unit);
+    }
+}
+
+void unit_begin_final(struct unit *unit)
+{
+    unit->unbuilt = (struct error){0};
+    unit->pause_wanted = false;
+    unit->final_job = begin_job(unit, "final", on_stop_final);
+    show_build(unit);
+}
+
+void unit_continue_finish(struct unit *unit)
+{
+    if (!unit->finish_wanted || !shot_queue_idle(unit->shots) || session_building(unit->session))
+        return;
+    unit->finish_wanted = false;
+    if (unit->pause_wanted) {
+        hand_over(unit, NULL);
+        close_finished(unit);
+        return;
+    }
+    session_finish(unit->session, on_final_video, on_built, unit);
+}
+
+void unit_on_late_video(struct unit *unit, const char *type, const cJSON *data)
+{
+    bool ready = str_equal(type, "video_ready");
+
+    if (ready)
+        unit->callbacks.on_video(unit, data, unit->user);
+    if (ready && !unit->session)
+        unit_clear_problem(unit, &unit->video);
+    unit->callbacks.on_event(unit, type, data, unit->user);
+}
+
+/* --- interim videos --- */
+
 static void on_preview_video(int result, const char *camera, const struct video_result *video,
                              const struct error *err, void *user)
 {
     struct unit *unit = user;
-    struct report_video about = about_build(unit, camera, -1);
+    struct report_video about = about_build(unit, unit->preview_job, "preview", camera, -1);
 
+    if (result == -ECANCELED)
+        return;
     if (result < 0) {
-        video_failed(unit, result, camera, err);
+        video_failed(unit, &about, result, err, false);
+        unit->unpreviewed = *err;
         return;
     }
-    keep_video(unit, camera, video, 0);
+    job_keep_video(unit->preview_job, camera, video, 0);
     unit_emit(unit, "preview_ready", report_video(&about, video));
 }
 
@@ -109,26 +219,16 @@ static void on_preview_built(void *user)
 {
     struct unit *unit = user;
 
-    unit_end_build(unit);
+    end_job(unit, &unit->preview_job, unit->unpreviewed.code ? &unit->unpreviewed : NULL);
     unit_continue_finish(unit);
 }
 
-static void on_built(void *user)
+static void on_stop_preview(enum job_state state, void *user)
 {
     struct unit *unit = user;
 
-    unit_end_build(unit);
-    unit_close_session(unit, "session_finished", false);
-    unit_step(unit, SESSION_BUILT);
-}
-
-/* The final video begins when nothing else of the session is under way. */
-void unit_continue_finish(struct unit *unit)
-{
-    if (!unit->finish_wanted || !shot_queue_idle(unit->shots) || session_building(unit->session))
-        return;
-    unit->finish_wanted = false;
-    session_finish(unit->session, on_final_video, on_built, unit);
+    (void)state;
+    session_stop_preview(unit->session);
 }
 
 void unit_preview(struct unit *unit, answer_fn answer, void *user)
@@ -140,13 +240,16 @@ void unit_preview(struct unit *unit, answer_fn answer, void *user)
         answer(ACK_BUSY, "a video of this session is being built already", NULL, user);
         return;
     }
-    unit_begin_build(unit, "preview");
     rc = session_preview(unit->session, on_preview_video, on_preview_built, unit, &err);
     if (rc < 0) {
-        unit_end_build(unit);
-        answer(rc == -ENODATA ? ACK_WRONG_STATE : ACK_ENCODER_FAILED, err.text, NULL, user);
+        answer(rc == -ENODATA ? ACK_WRONG_STATE
+               : rc == -EBUSY ? ACK_BUSY
+                              : ACK_ENCODER_FAILED,
+               err.text, NULL, user);
         return;
     }
-    unit_changed(unit);
+    unit->unpreviewed = (struct error){0};
+    unit->preview_job = begin_job(unit, "preview", on_stop_preview);
+    show_build(unit);
     unit_answer(unit, answer, user);
 }

@@ -316,7 +316,7 @@ static void test_deleted_session_takes_its_frames_along(void **state)
     put_session(fixture, other, unit_1);
     add_frames(fixture, session_1, 1, 3);
     add_frames(fixture, other, 1, 2);
-    journal_delete_session(fixture->journal, session_1);
+    journal_delete_session(fixture->journal, session_1, NULL, NULL);
     settle(fixture);
     assert_int_equal(count_frames(fixture, session_1), 0);
     assert_int_equal(count_frames(fixture, other), 2);

@@ -47,6 +47,8 @@ struct world {
     struct journal *journal;
     struct frame_store *store;
     struct encode_queue *encoders;
+    struct archive *archive;
+    struct jobs *jobs;
     struct camera *cameras[2];
     struct printer *printer;
     struct units *units;
@@ -98,6 +100,27 @@ static void ignore_resume(const char *printer, void *user)
     (void)printer, (void)user;
 }
 
+static void ignore_job_event(const char *type, const cJSON *data, void *user)
+{
+    (void)type, (void)data, (void)user;
+}
+
+static void ignore_jobs(void *user)
+{
+    (void)user;
+}
+
+static void ignore_final(const char *unit, const char *type, const cJSON *data, void *user)
+{
+    (void)unit, (void)type, (void)data, (void)user;
+}
+
+static const struct unit_settings *no_settings(const char *unit, void *user)
+{
+    (void)unit, (void)user;
+    return NULL;
+}
+
 static void load_settings(struct world *world)
 {
     CLEANUP(free_p) char *file = path_join(world->dir, "lapsed.conf");
@@ -122,6 +145,26 @@ static void open_services(struct world *world)
     world->encoders = encode_queue_new(world->loop, &world->config->encode);
 }
 
+static struct track_services services_of(const struct world *world)
+{
+    return (struct track_services){.loop = world->loop,
+                                   .journal = world->journal,
+                                   .store = world->store,
+                                   .encoders = world->encoders,
+                                   .archive = world->archive};
+}
+
+static void open_jobs(struct world *world)
+{
+    static const struct jobs_events events = {ignore_job_event, ignore_jobs, ignore_final,
+                                              no_settings};
+    struct track_services services;
+
+    world->archive = archive_new(world->loop, world->journal, world->store);
+    services = services_of(world);
+    world->jobs = jobs_new(&services, &events, world);
+}
+
 static void open_devices(struct world *world)
 {
     static const struct printer_ledger ledger = {.open = refuse_pause, .close = ignore_resume};
@@ -141,7 +184,8 @@ static void open_units(struct world *world)
     world->units = units_new();
     for (int i = 0; i < UNIT_COUNT; i++) {
         struct unit_config config = {
-            .services = {world->loop, world->journal, world->store, world->encoders},
+            .services = services_of(world),
+            .jobs = world->jobs,
             .config = world->config,
             .settings = &world->config->units[i],
             .printer = i == BOUND ? world->printer : NULL,
@@ -160,6 +204,7 @@ static int set_up(void **state)
         return -1;
     load_settings(world);
     open_services(world);
+    open_jobs(world);
     open_devices(world);
     open_units(world);
     *state = world;
@@ -174,9 +219,11 @@ static int tear_down(void **state)
     printer_free(world->printer);
     for (size_t i = 0; i < ARRAY_LEN(world->cameras); i++)
         camera_free(world->cameras[i]);
+    jobs_free(world->jobs);
     encode_queue_free(world->encoders);
     http_free(world->http);
     frame_store_free(world->store);
+    archive_free(world->archive);
     journal_close(world->journal);
     loop_free(world->loop);
     config_free(world->config);
@@ -402,7 +449,7 @@ static void frames_are_counted_per_camera_and_together(void **state)
 static void without_a_build_there_are_no_jobs(void **state)
 {
     struct world *world = *state;
-    CLEANUP(json_free_p) cJSON *json = status_jobs(world->units);
+    CLEANUP(json_free_p) cJSON *json = jobs_report(world->jobs);
 
     assert_true(json_is_array(json));
     assert_int_equal(json_size(json), 0);
@@ -417,7 +464,7 @@ static void a_video_being_built_is_a_job_and_a_build(void **state)
     command(world, FIXED, SESSION_CMD_START);
     command(world, FIXED, SESSION_CMD_SNAPSHOT);
     command(world, FIXED, SESSION_CMD_FINISH);
-    jobs = status_jobs(world->units);
+    jobs = jobs_report(world->jobs);
     unit = status_unit(units_at(world->units, FIXED));
     assert_int_equal(json_size(jobs), 1);
     has_keys(jobs, "[0].id [0].kind [0].unit [0].state [0].progress [0].eta_s [0].error");

@@ -411,7 +411,7 @@ static void test_linked_frames_directory_is_refused(void **state)
     add_and_wait(f, "front", 2);
     assert_true(f->last_result == -ELOOP || f->last_result == -ENOTDIR);
     frame_store_delete(f->store, f->dir, "front", 0, INT64_MAX);
-    frame_store_delete_session(f->store, f->dir);
+    assert_int_equal(frame_store_delete_session(f->store, f->dir, NULL, NULL, NULL), 0);
     while (!is_absent(f->dir) && !f->late)
         loop_run_once(f->loop);
     assert_false(is_absent(kept));
@@ -661,9 +661,18 @@ static void test_long_deletion_lets_frames_through(void **state)
     assert_int_equal(count_files(f), 1);
 }
 
+static void on_deleted(int result, const struct error *err, void *user)
+{
+    bool *gone = user;
+
+    assert_null(err);
+    *gone = result == 0;
+}
+
 static void test_session_is_deleted_with_all_it_has(void **state)
 {
     struct fixture *f = *state;
+    bool gone = false;
     CLEANUP(free_p) char *parent = path_join(f->root, "pi/mk4");
 
     add(f, "front", 1);
@@ -671,10 +680,10 @@ static void test_session_is_deleted_with_all_it_has(void **state)
     wait_done(f, 2);
     put_file(f, "note.txt", "x", 1);
     assert_int_equal(path_write_durable(f->dir, "job.mp4", "x", 1, NULL), 0);
-    frame_store_delete_session(f->store, "/tmp");
-    frame_store_delete_session(f->store, f->root);
-    frame_store_delete_session(f->store, f->dir);
-    while (!is_absent(f->dir) && !f->late)
+    assert_int_equal(frame_store_delete_session(f->store, "/tmp", NULL, NULL, NULL), -EPERM);
+    assert_int_equal(frame_store_delete_session(f->store, f->root, NULL, NULL, NULL), -EPERM);
+    assert_int_equal(frame_store_delete_session(f->store, f->dir, on_deleted, &gone, NULL), 0);
+    while (!gone && !f->late)
         loop_run_once(f->loop);
     assert_true(is_absent(f->dir));
     assert_false(is_absent(parent));
