@@ -152,6 +152,16 @@ void archive_delete_video(struct archive *archive, const char *path, archive_don
     journal_mark_video(archive->journal, path, "deleting", on_marked, deletion);
 }
 
+bool archive_deletes_session(const struct archive *archive, const char *session)
+{
+    struct deletion *deletion;
+
+    LIST_FOR_EACH(&archive->deletions, deletion, struct deletion, link)
+    if (str_equal(deletion->session, session))
+        return true;
+    return false;
+}
+
 /* --- taking up what was under way --- */
 
 static void take_up_session(const struct journal_session *session, void *user)

@@ -171,7 +171,7 @@ static enum ack_code check_session(struct jobs *jobs, const char *id,
 
     if (rc < 0)
         return rc == -ENOENT ? ACK_UNKNOWN_TARGET : ACK_INTERNAL;
-    if (str_equal(ret_session->state, "deleting"))
+    if (archive_deletes_session(jobs->services.archive, id))
         error_set(err, -ENOENT, "session '%s' is being deleted", id);
     else if (ret_session->ended_at == 0)
         error_set(err, -EBUSY, "session '%s' has not ended; send preview to its unit '%s'", id,

@@ -18,16 +18,19 @@ static const struct verb_arg set_args[] = {
     {.name = NULL},
 };
 
+#define PAGE_ARGS                                                                                  \
+    {.name = "limit",                                                                              \
+     .type = ARG_INT,                                                                              \
+     .min = 1,                                                                                     \
+     .max = VERB_LIST_LIMIT_MAX,                                                                   \
+     .help = "how many items at most; 50 when absent"},                                            \
+    {                                                                                              \
+        .name = "cursor", .type = ARG_STRING, .max = 128,                                          \
+        .help = "next_cursor of the page before; absent for the first"                             \
+    }
+
 const struct verb_arg verb_list_args[] = {
-    {.name = "limit",
-     .type = ARG_INT,
-     .min = 1,
-     .max = VERB_LIST_LIMIT_MAX,
-     .help = "how many items at most; 50 when absent"},
-    {.name = "cursor",
-     .type = ARG_STRING,
-     .max = 128,
-     .help = "next_cursor of the page before; absent for the first"},
+    PAGE_ARGS,
     {.name = NULL},
 };
 
@@ -56,6 +59,85 @@ static const struct verb_arg create_args[] = {
      .type = ARG_STRING,
      .max = 8192,
      .help = "a command line of DuetLapse3: \"-duet … -seconds 15 -camera1 stream -weburl1 …\""},
+    {.name = NULL},
+};
+
+/* --- sessions, videos, jobs --- */
+
+#define SESSION_ARG(need, about)                                                                   \
+    {                                                                                              \
+        .name = "session", .type = ARG_STRING, .required = (need), .max = 200, .help = (about)     \
+    }
+#define UNIT_ARG                                                                                   \
+    {                                                                                              \
+        .name = "unit", .type = ARG_ID, .help = "only those of this unit"                          \
+    }
+
+static const struct verb_arg session_list_args[] = {
+    UNIT_ARG,
+    PAGE_ARGS,
+    {.name = NULL},
+};
+
+static const struct verb_arg session_args[] = {
+    SESSION_ARG(true, "its id"),
+    {.name = NULL},
+};
+
+static const struct verb_arg video_list_args[] = {
+    SESSION_ARG(false, "only those of this session"),
+    UNIT_ARG,
+    {.name = "kind", .type = ARG_ID, .help = "only \"final\", \"preview\" or \"build\""},
+    PAGE_ARGS,
+    {.name = NULL},
+};
+
+static const struct verb_arg video_delete_args[] = {
+    {.name = "file", .type = ARG_STRING, .required = true, .help = "its path or its name"},
+    SESSION_ARG(false, "whose it is, when several have this name"),
+    {.name = NULL},
+};
+
+#define BUILD_ARGS                                                                                 \
+    SESSION_ARG(true, "whose frames; it must have ended"),                                         \
+        {.name = "camera", .type = ARG_ID, .help = "only this one; absent: a video of each"},      \
+        {.name = "name", .type = ARG_STRING, .max = 100, .help = "of the file, without suffix"},   \
+        {.name = "fps", .type = ARG_NUMBER, .min = 1, .max = 240, .help = "frames a second"},      \
+        {.name = "crf", .type = ARG_INT, .max = 51, .help = "quality of x264: lower is better"},   \
+        {.name = "max_width",                                                                      \
+         .type = ARG_INT,                                                                          \
+         .min = 16,                                                                                \
+         .max = 8192,                                                                              \
+         .help = "larger pictures are scaled down, px"},                                           \
+    {                                                                                              \
+        .name = "target_length_s", .type = ARG_NUMBER, .min = 0.1, .max = 3600,                    \
+        .help = "it lasts so long, whatever fps says"                                              \
+    }
+
+static const struct verb_arg build_args[] = {
+    BUILD_ARGS,
+    {.name = NULL},
+};
+
+static const struct verb_arg job_add_args[] = {
+    {.name = "kind", .type = ARG_ID, .help = "\"build\", the only kind"},
+    BUILD_ARGS,
+    {.name = NULL},
+};
+
+static const struct verb_arg job_args[] = {
+    {.name = "job", .type = ARG_STRING, .required = true, .max = 100, .help = "its id"},
+    {.name = NULL},
+};
+
+static const struct verb_arg job_move_args[] = {
+    {.name = "job", .type = ARG_STRING, .required = true, .max = 100, .help = "its id"},
+    {.name = "position",
+     .type = ARG_INT,
+     .required = true,
+     .min = 1,
+     .max = 1000,
+     .help = "among those that wait; 1 = the next"},
     {.name = NULL},
 };
 
@@ -114,6 +196,33 @@ const struct verb verbs[VERB_COUNT] = {
                            "read the configuration again and apply what needs no restart"},
     [VERB_RPC_DISCOVER] = {TOPIC_SCOPE_AGENT, "discover", "rpc.discover", READ_ONLY, discover_args,
                            "this list: every method, its parameters and the errors (OpenRPC)"},
+    [VERB_SESSION_LIST] = {TOPIC_SCOPE_AGENT, "list", "session.list", READ_ONLY, session_list_args,
+                           "the sessions, newest first"},
+    [VERB_SESSION_GET] = {TOPIC_SCOPE_AGENT, "get", "session.get", READ_ONLY, session_args,
+                          "one session with its cameras and videos"},
+    [VERB_SESSION_DELETE] = {TOPIC_SCOPE_AGENT, "delete", "session.delete",
+                             VERB_DURABLE_ID | VERB_NO_TOPIC, session_args,
+                             "delete an ended session: frames, videos, everything"},
+    [VERB_VIDEO_BUILD] = {TOPIC_SCOPE_AGENT, "build", "video.build", VERB_DURABLE_ID, build_args,
+                          "make one more video of the frames of an ended session"},
+    [VERB_VIDEO_LIST] = {TOPIC_SCOPE_AGENT, "list", "video.list", READ_ONLY, video_list_args,
+                         "the videos, newest first"},
+    [VERB_VIDEO_DELETE] = {TOPIC_SCOPE_AGENT, "delete", "video.delete",
+                           VERB_DURABLE_ID | VERB_NO_TOPIC, video_delete_args,
+                           "delete one video file"},
+    [VERB_JOB_LIST] = {TOPIC_SCOPE_AGENT, "list", "job.list", READ_ONLY, verb_list_args,
+                       "the builds: those that run and wait, then the last that ended"},
+    [VERB_JOB_GET] = {TOPIC_SCOPE_AGENT, "get", "job.get", READ_ONLY, job_args, "one build"},
+    [VERB_JOB_ADD] = {TOPIC_SCOPE_AGENT, "add", "job.add", VERB_DURABLE_ID | VERB_NO_TOPIC,
+                      job_add_args, "the same as video.build"},
+    [VERB_JOB_CANCEL] = {TOPIC_SCOPE_AGENT, "cancel", "job.cancel", VERB_NO_TOPIC, job_args,
+                         "give a build up; the frames are kept"},
+    [VERB_JOB_PAUSE] = {TOPIC_SCOPE_AGENT, "pause", "job.pause", VERB_NO_TOPIC, job_args,
+                        "stop a build until it is resumed"},
+    [VERB_JOB_RESUME] = {TOPIC_SCOPE_AGENT, "resume", "job.resume", VERB_NO_TOPIC, job_args,
+                         "go on with a paused build, or try a failed one again"},
+    [VERB_JOB_MOVE] = {TOPIC_SCOPE_AGENT, "move", "job.move", VERB_NO_TOPIC, job_move_args,
+                       "change the place of a build that waits"},
 };
 
 enum verb_id verb_find(enum topic_scope scope, const char *name)

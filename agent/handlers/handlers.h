@@ -94,5 +94,15 @@ void handle_unit_set(struct call *call);
 void handle_unit_start(struct call *call);
 void handle_unit_end(struct call *call); /* finish and abort */
 void handle_unit_create(struct call *call);
+void handle_session_list(struct call *call);
+void handle_session_get(struct call *call);
+void handle_session_delete(struct call *call);
+void handle_video_list(struct call *call);
+void handle_video_delete(struct call *call);
+void handle_job_list(struct call *call);
+void handle_job_get(struct call *call);
+void handle_job_add(struct call *call); /* and video.build */
+void handle_job_command(struct call *call);
+void handle_job_move(struct call *call);
 
 #endif

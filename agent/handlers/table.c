@@ -27,6 +27,19 @@ const handler_fn handlers[VERB_COUNT] = {
     [VERB_AGENT_STATUS] = handle_agent_status,
     [VERB_AGENT_RELOAD] = handle_agent_reload,
     [VERB_RPC_DISCOVER] = handle_rpc_discover,
+    [VERB_SESSION_LIST] = handle_session_list,
+    [VERB_SESSION_GET] = handle_session_get,
+    [VERB_SESSION_DELETE] = handle_session_delete,
+    [VERB_VIDEO_BUILD] = handle_job_add,
+    [VERB_VIDEO_LIST] = handle_video_list,
+    [VERB_VIDEO_DELETE] = handle_video_delete,
+    [VERB_JOB_LIST] = handle_job_list,
+    [VERB_JOB_GET] = handle_job_get,
+    [VERB_JOB_ADD] = handle_job_add,
+    [VERB_JOB_CANCEL] = handle_job_command,
+    [VERB_JOB_PAUSE] = handle_job_command,
+    [VERB_JOB_RESUME] = handle_job_command,
+    [VERB_JOB_MOVE] = handle_job_move,
 };
 
 void call_start(struct call *call)
