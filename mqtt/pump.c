@@ -8,17 +8,16 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
+#include "mqtt/back_off.h"
 #include "mqtt/connection.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 enum {
     JOIN_TIMEOUT_MS = 2000,
-    BACK_OFF_MIN_MS = 200,
     SETUP_WAIT_MS = 60000, /* a person must act first */
     STABLE_MS = 5000,      /* a link that lived so long starts the back-off anew */
     SHORT_LIFE_MS = 30000,
@@ -74,20 +73,6 @@ static void push_ending(struct pump *pump, unsigned number, const struct ending 
 
     ending_describe(ending, &names, &why);
     push_down(pump, number, &why, ending_must_act(ending));
-}
-
-/* Full jitter: a hundred agents that lost one broker must not come back in one second. */
-static int64_t back_off_ms(int failures, int64_t longest_ms)
-{
-    int64_t limit_ms = BACK_OFF_MIN_MS;
-    uint32_t random = 0;
-
-    for (int i = 0; i < failures && limit_ms < longest_ms; i++)
-        limit_ms *= 2;
-    limit_ms = MIN(limit_ms, longest_ms);
-    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-        random = (uint32_t)clock_mono_us();
-    return BACK_OFF_MIN_MS + random % (limit_ms - BACK_OFF_MIN_MS + 1);
 }
 
 static int64_t life_ms(const struct ending *ending)
