@@ -6,6 +6,7 @@
  * with its defaults), and each refusal names the member. */
 #include "mqtt/envelope.h"
 
+#include "agent/base/buf.h"
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
@@ -14,6 +15,8 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
+
+enum { KNOWN_MAX_BYTES = 256 };
 
 #define YEAR_9999_S 253402300799.0
 
@@ -97,6 +100,16 @@ static bool is_press(const struct text *text)
            is_word(text, "true");
 }
 
+/* Whoever sends no object is told what could be sent, not at which byte JSON ends. */
+static enum ack_code refuse_form(enum ack_code code, struct error *err)
+{
+    error_set(
+        err, -EINVAL,
+        "the payload must be empty, PRESS, ON, 1, true or a JSON object with \"id\", \"args\" "
+        "and \"expires\"");
+    return code;
+}
+
 static enum ack_code parse_object(const struct text *text, cJSON **ret_json, struct error *err)
 {
     static const struct json_limits limits = {
@@ -104,13 +117,14 @@ static enum ack_code parse_object(const struct text *text, cJSON **ret_json, str
         .max_depth = ENVELOPE_MAX_DEPTH,
     };
     CLEANUP(json_free_p) cJSON *json = NULL;
+    int rc = json_parse(text->data, text->len, &limits, &json, err);
 
-    if (json_parse(text->data, text->len, &limits, &json, err) < 0)
+    if (rc == -EINVAL && *text->data != '{' && str_is_utf8(text->data, text->len))
+        return refuse_form(ACK_PARSE, err);
+    if (rc < 0)
         return ACK_PARSE;
-    if (!json_is_object(json)) {
-        error_set(err, -EINVAL, "the payload must be empty, PRESS or a JSON object");
-        return ACK_INVALID_REQUEST;
-    }
+    if (!json_is_object(json))
+        return refuse_form(ACK_INVALID_REQUEST, err);
     *ret_json = TAKE(json);
     return ACK_OK;
 }
@@ -179,6 +193,17 @@ static const struct member *find_member(const struct member *members, const char
     return NULL;
 }
 
+static enum ack_code refuse_member(struct error *err, const char *key, const struct member *members)
+{
+    CLEANUP(buf_done) struct buf known = BUF_INIT(KNOWN_MAX_BYTES);
+
+    for (; members->key; members++)
+        if (buf_printf(&known, "%s%s", known.len > 0 ? ", " : "", members->key) < 0)
+            break;
+    error_set(err, -EINVAL, "\"%s\" is not known here; there are %s", key, buf_text(&known));
+    return ACK_BAD_PARAMS;
+}
+
 /* The id is read first, whatever stands before it: the refusal of another member shall carry it. */
 static enum ack_code read_members(const cJSON *json, const struct member *members,
                                   struct envelope *envelope, struct error *err)
@@ -190,7 +215,7 @@ static enum ack_code read_members(const cJSON *json, const struct member *member
         const struct member *member = find_member(members, json_key(value));
 
         if (!member)
-            return refuse(err, json_key(value), "is not known here");
+            return refuse_member(err, json_key(value), members);
         if (value != id)
             code = member->read(value, envelope, err);
     }
