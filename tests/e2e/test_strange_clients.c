@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What home automations really send: the wrong type, yesterday's command, two hands on one button.
  * Whatever can be meant is done, the rest is answered in words that say what to send. */
-#include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
 #include "agent/base/str.h"
+#include "tests/e2e/asking.h"
 #include "tests/e2e/frames.h"
 
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COMMAND_GAP_MS = 520 /* the agent takes two commands a second */, SNAPSHOTS = 4 };
+enum { SNAPSHOTS = 4 }; /* of each client; all together within the burst that is allowed */
 
 static const char *const quick[] = {SIM_QUICK, "--heat-ms", "600", NULL};
 
@@ -34,18 +34,6 @@ static int teardown(void **state)
 {
     rig_free(*state);
     return 0;
-}
-
-/* The final acknowledgement that came after so many messages; NULL: not yet. */
-static const cJSON *final_ack(struct rig *rig, size_t from)
-{
-    const struct rig_message *message;
-
-    for (size_t i = from; (message = rig_message(rig, i)); i++)
-        if (str_equal(message->topic, "ack") &&
-            str_equal(json_get_string(message->json, "phase"), "final"))
-            return message->json;
-    return NULL;
 }
 
 /* --- types --- */
@@ -93,19 +81,11 @@ static const struct habit {
 
 static void try_habit(struct rig *rig, const struct habit *habit)
 {
-    size_t from = rig_message_count(rig);
-    const char *message;
-    const cJSON *ack;
+    const cJSON *ack = command(rig, habit->topic, habit->payload);
 
-    rig_publish(rig, habit->topic, habit->payload);
-    RIG_WAIT(rig, final_ack(rig, from));
-    ack = final_ack(rig, from);
-    message = json_get_string(ack, "message");
-    if ((int)event_number(ack, "code") != habit->code ||
-        !strstr(message ? message : "", habit->words))
-        fail_msg("%s '%s': %.0f %s; expected %d with '%s'", habit->topic, habit->payload,
-                 event_number(ack, "code"), message ? message : "", habit->code, habit->words);
-    rig_linger(rig, COMMAND_GAP_MS);
+    if (code_of(ack) != habit->code || !strstr(message_of(ack), habit->words))
+        fail_msg("%s '%s': %d %s; expected %d with '%s'", habit->topic, habit->payload,
+                 code_of(ack), message_of(ack), habit->code, habit->words);
 }
 
 static void test_a_payload_of_another_type_is_done_or_explained(void **state)
@@ -119,32 +99,11 @@ static void test_a_payload_of_another_type_is_done_or_explained(void **state)
 
 /* --- two at once --- */
 
-static size_t finals_with(struct rig *rig, const char *id)
+static bool is_done(struct rig *rig, const char *id)
 {
-    size_t count = 0;
+    const cJSON *ack = final_ack(rig, 0, id);
 
-    for (size_t i = 0; i < rig_message_count(rig); i++) {
-        const cJSON *json = rig_message(rig, i)->json;
-
-        count += str_equal(rig_message(rig, i)->topic, "ack") &&
-                 str_equal(json_get_string(json, "id"), id) &&
-                 str_equal(json_get_string(json, "phase"), "final");
-    }
-    return count;
-}
-
-static bool is_ok(struct rig *rig, const char *id)
-{
-    for (size_t i = 0; i < rig_message_count(rig); i++) {
-        const cJSON *json = rig_message(rig, i)->json;
-        bool ok = false;
-
-        if (str_equal(rig_message(rig, i)->topic, "ack") &&
-            str_equal(json_get_string(json, "id"), id) && json_get_bool(json, "ok", &ok) && ok &&
-            str_equal(json_get_string(json, "phase"), "final"))
-            return true;
-    }
-    return false;
+    return ack && code_of(ack) == 0;
 }
 
 /* Another client, with a connection of its own. */
@@ -184,9 +143,9 @@ static void test_two_clients_at_once_are_both_answered(void **state)
         CLEANUP(free_p) char *mine = xasprintf("mine-%d", i);
 
         await_end(rig, &others[i]);
-        RIG_WAIT(rig, is_ok(rig, other) && is_ok(rig, mine));
-        assert_int_equal(finals_with(rig, other), 1);
-        assert_int_equal(finals_with(rig, mine), 1);
+        RIG_WAIT(rig, is_done(rig, other) && is_done(rig, mine));
+        assert_int_equal(count_acks(rig, 0, other, "final"), 1);
+        assert_int_equal(count_acks(rig, 0, mine, "final"), 1);
     }
     rig_pass(rig);
 }
@@ -202,39 +161,16 @@ static void test_contrary_commands_at_once_have_one_outcome(void **state)
     start_other(rig, &other, "unit/mk4/cmd/finish", "{\"id\":\"end\"}");
     rig_publish(rig, "unit/mk4/cmd/pause", "{\"id\":\"rest\"}");
     await_end(rig, &other);
-    RIG_WAIT(rig, finals_with(rig, "end") && finals_with(rig, "rest"));
-    assert_true(is_ok(rig, "end"));
+    RIG_WAIT(rig, final_ack(rig, 0, "end") && final_ack(rig, 0, "rest"));
+    assert_true(is_done(rig, "end"));
     RIG_WAIT(rig, rig_event_count(rig, "session_finished") == 1);
     assert_int_equal(rig_event_count(rig, "video_ready"), 1);
-    assert_int_equal(finals_with(rig, "end"), 1);
-    assert_int_equal(finals_with(rig, "rest"), 1);
+    assert_int_equal(count_acks(rig, 0, "end", "final"), 1);
+    assert_int_equal(count_acks(rig, 0, "rest", "final"), 1);
     rig_pass(rig);
 }
 
 /* --- what somebody left behind --- */
-
-static void publish_retained(struct rig *rig, const char *payload)
-{
-    CLEANUP(free_p) char *port = xasprintf("%d", rig_mqtt_port(rig));
-    const char *argv[] = {"mosquitto_pub",
-                          "-h",
-                          "127.0.0.1",
-                          "-p",
-                          port,
-                          "-q",
-                          "1",
-                          "-r",
-                          "-t",
-                          "timelapse/v1/pi01/unit/mk4/cmd/standby",
-                          "-m",
-                          payload,
-                          NULL};
-    struct rig_output output = rig_run(rig, argv);
-
-    if (output.exit_code != 0)
-        fail_msg("mosquitto_pub: %s", output.err);
-    rig_output_done(&output);
-}
 
 static size_t acks(struct rig *rig)
 {
@@ -245,6 +181,13 @@ static size_t acks(struct rig *rig)
     return count;
 }
 
+static void publish_retained(struct rig *rig, const char *payload)
+{
+    static const char *const options[] = {"-r", NULL};
+
+    pub(rig, "timelapse/v1/pi01/unit/mk4/cmd/standby", payload, options);
+}
+
 /* "Retain" was ticked in some flow: refused at once with the way out, silent from then on, whatever
  * restarts; and the clearing itself is no command. */
 static void test_a_retained_command_says_how_to_be_rid_of_it(void **state)
@@ -253,9 +196,9 @@ static void test_a_retained_command_says_how_to_be_rid_of_it(void **state)
     size_t from = rig_message_count(rig), before;
 
     publish_retained(rig, "PRESS");
-    RIG_WAIT(rig, final_ack(rig, from));
-    assert_int_equal((int)event_number(final_ack(rig, from), "code"), -32005);
-    assert_non_null(strstr(json_get_string(final_ack(rig, from), "message"), "empty retained"));
+    RIG_WAIT(rig, final_ack(rig, from, NULL));
+    assert_int_equal(code_of(final_ack(rig, from, NULL)), -32005);
+    assert_non_null(strstr(message_of(final_ack(rig, from, NULL)), "empty retained"));
     assert_int_equal(rig_agent_signal(rig, SIGTERM), 0);
     before = acks(rig);
     rig_agent_start(rig);
