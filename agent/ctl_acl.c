@@ -80,6 +80,23 @@ static void rules_of_state(struct acl *acl, const char *what, const char *agent)
     }
 }
 
+/* Takes the filters. */
+static void rules_of_filters(struct acl *acl, const char *what, char **filters)
+{
+    for (size_t i = 0; filters[i]; i++) {
+        line(acl, "%s %s", what, filters[i]);
+        free(filters[i]);
+    }
+    free(filters);
+}
+
+static void rules_of_group(struct acl *acl, const char *what, const char *group)
+{
+    size_t count;
+
+    rules_of_filters(acl, what, topic_fleet_filters(acl->prefix, group, &count));
+}
+
 /* The groups that an agent hears; a member is "group:agent". */
 static void rules_of_groups(struct acl *acl, const char *what, const char *agent)
 {
@@ -88,17 +105,12 @@ static void rules_of_groups(struct acl *acl, const char *what, const char *agent
     for (const cJSON *item = json_first(groups); item; item = json_next(item)) {
         const char *member = json_string(item);
         CLEANUP(free_p) char *group = xstrndup(member, strcspn(member, ":"));
-        CLEANUP(free_p) char *addressee = xasprintf("_group/%s", group);
 
-        if (!str_equal(strchr(member, ':') + 1, agent))
-            continue;
-        rule(acl, what, addressee, "cmd/+");
-        rule(acl, what, addressee, "rpc/+");
+        if (str_equal(strchr(member, ':') + 1, agent))
+            rules_of_group(acl, what, group);
     }
-    if (groups)
-        return;
-    rule(acl, what, "_group/+", "cmd/+");
-    rule(acl, what, "_group/+", "rpc/+");
+    if (!groups)
+        rules_of_group(acl, what, "+");
 }
 
 /* form: "topic", with the agent's name, or "pattern", with %u. */
@@ -107,19 +119,11 @@ static void rules_of_agent(struct acl *acl, const char *form, const char *agent)
     CLEANUP(free_p) char *read = xasprintf("%s read", form);
     CLEANUP(free_p) char *write = xasprintf("%s write", form);
     size_t count;
-    char **filters = topic_filters(acl->prefix, agent, &count);
 
     rules_of_state(acl, write, agent);
     rule(acl, write, agent, "reply/+");
-    for (size_t i = 0; i < count; i++) {
-        if (!str_ends_with(filters[i], "/rpc/+"))
-            line(acl, "%s %s", read, filters[i]);
-        free(filters[i]);
-    }
-    free(filters);
-    rule(acl, read, agent, "rpc/+");
-    rule(acl, read, "_all", "cmd/+");
-    rule(acl, read, "_all", "rpc/+");
+    rules_of_filters(acl, read, topic_filters(acl->prefix, agent, &count));
+    rules_of_group(acl, read, NULL);
     rules_of_groups(acl, read, agent);
     line(acl, "%s readwrite " DISCOVERY_PREFIX "/+/%s/+/config", form, agent);
     line(acl, "%s " DISCOVERY_PREFIX "/status", read);
