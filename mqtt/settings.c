@@ -34,7 +34,8 @@ static const struct conf_field fields[] = {
          "Certificate authority that signed the broker's certificate; the system's when absent."},
     {FIELD(cert_file), .type = CONF_PATH,
      .help = "Our own certificate, when the broker wants one."},
-    {FIELD(key_file), .type = CONF_PATH, .help = "The private key of cert_file."},
+    {FIELD(key_file), .type = CONF_PATH,
+     .help = "The private key of cert_file, without a passphrase; nobody else may read it."},
     {FIELD(insecure_skip_hostname), .type = CONF_BOOL, .fallback = "false",
      .help = "Accept a certificate that was made for another host name."},
     {FIELD(max_events), .type = CONF_INT, .fallback = "50000", .min = 10, .max = 1000000,
@@ -64,6 +65,8 @@ static void check_readable(struct conf *conf, const char *key, const char *path)
 
 static void check_tls(const struct mqtt_settings *settings, struct conf *conf)
 {
+    struct error err;
+
     if (!settings->tls && (settings->ca_file || settings->cert_file || settings->key_file ||
                            settings->insecure_skip_hostname))
         conf_problem(conf, &mqtt_table, 0, "tls", "tls is off, but there are settings for it");
@@ -72,7 +75,9 @@ static void check_tls(const struct mqtt_settings *settings, struct conf *conf)
                      "cert_file and key_file belong together");
     check_readable(conf, "ca_file", settings->ca_file);
     check_readable(conf, "cert_file", settings->cert_file);
-    check_readable(conf, "key_file", settings->key_file);
+    if (settings->cert_file && settings->key_file &&
+        conf_check_secret_file(settings->key_file, &err) < 0)
+        conf_problem(conf, &mqtt_table, 0, "key_file", "key_file: %s", err.text);
 }
 
 void mqtt_settings_check(const struct mqtt_settings *settings, struct conf *conf)

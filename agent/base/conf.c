@@ -39,6 +39,7 @@ struct conf {
     char *file;
     config_t config;
     bool parsed;
+    bool others_may_read;
     struct problem problems[PROBLEMS_MAX];
     size_t problem_count;
 };
@@ -249,11 +250,14 @@ static bool source_check(struct conf *conf, const char *text)
     return conf->problem_count == 0;
 }
 
-static void check_not_writable_by_others(struct conf *conf)
+static void check_mode(struct conf *conf)
 {
     struct stat st;
 
-    if (stat(conf->file, &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)))
+    if (stat(conf->file, &st) < 0)
+        return;
+    conf->others_may_read = st.st_mode & S_IROTH;
+    if (st.st_mode & (S_IWGRP | S_IWOTH))
         problem_add(conf, 0, "others may write this file: chmod go-w it");
 }
 
@@ -283,7 +287,7 @@ struct conf *conf_open(const char *file)
     else if (source_check(conf, text))
         parse_text(conf, text);
     if (rc == 0)
-        check_not_writable_by_others(conf);
+        check_mode(conf);
     free_secret(text); /* secrets may stand in it */
     return conf;
 }
@@ -313,12 +317,33 @@ static config_setting_t *find_key(const struct section *section, const char *key
     return section->group ? config_setting_get_member(section->group, key) : NULL;
 }
 
-static config_setting_t *find_secret_file(const struct section *section,
-                                          const struct conf_field *field)
-{
-    CLEANUP(free_p) char *key = xasprintf("%s_file", field->key);
+/* Where else a secret may come from: "<key>_file" names a file, "<key>_credential" one that systemd
+ * gives us. */
+static const char *const secret_suffixes[] = {"_file", "_credential"};
 
-    return field->type == CONF_SECRET ? find_key(section, key) : NULL;
+static config_setting_t *find_secret_source(const struct section *section,
+                                            const struct conf_field *field)
+{
+    for (size_t i = 0; field->type == CONF_SECRET && i < ARRAY_LEN(secret_suffixes); i++) {
+        CLEANUP(free_p) char *key = xasprintf("%s%s", field->key, secret_suffixes[i]);
+        config_setting_t *setting = find_key(section, key);
+
+        if (setting)
+            return setting;
+    }
+    return NULL;
+}
+
+static size_t count_secret_sources(const struct section *section, const struct conf_field *field)
+{
+    size_t count = find_key(section, field->key) != NULL;
+
+    for (size_t i = 0; i < ARRAY_LEN(secret_suffixes); i++) {
+        CLEANUP(free_p) char *key = xasprintf("%s%s", field->key, secret_suffixes[i]);
+
+        count += find_key(section, key) != NULL;
+    }
+    return count;
 }
 
 static bool is_sequence(const config_setting_t *setting)
@@ -460,7 +485,7 @@ static char *resolve_path(const struct conf *conf, const char *path)
     return xasprintf("%.*s/%s", (int)(slash - conf->file), conf->file, path);
 }
 
-static int check_secret_file(const char *path, struct error *err)
+int conf_check_secret_file(const char *path, struct error *err)
 {
     struct stat st;
 
@@ -479,7 +504,7 @@ static int set_secret_from_file(const struct conf_field *field, void *values, co
                                 struct error *err)
 {
     char *text = NULL;
-    int rc = check_secret_file(path, err);
+    int rc = conf_check_secret_file(path, err);
 
     if (rc == 0)
         rc = path_read_file(path, SECRET_FILE_MAX_BYTES, &text, NULL, err);
@@ -494,17 +519,53 @@ static int set_secret_from_file(const struct conf_field *field, void *values, co
     return rc;
 }
 
+/* systemd.exec(5), "Credentials": a directory of ours only. */
+static char *credential_path(const char *name, struct error *err)
+{
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+    CLEANUP(free_p) char *safe = path_safe_name(name);
+
+    if (!str_equal(safe, name)) {
+        error_set(err, -EINVAL, "'%s' is no name of a credential", name);
+        return NULL;
+    }
+    if (!dir || !*dir) {
+        error_set(err, -ENOENT,
+                  "systemd gave us no credentials: the service needs LoadCredential=%s:PATH", name);
+        return NULL;
+    }
+    return path_join(dir, name);
+}
+
+/* From the file or the credential that source names. */
 static int set_secret(const struct section *section, const struct conf_field *field, void *values,
-                      const config_setting_t *file_setting, struct error *err)
+                      const config_setting_t *source, struct error *err)
 {
     CLEANUP(free_p) char *path = NULL;
+    const char *text;
 
-    if (find_key(section, field->key))
-        return error_set(err, -EINVAL, "stands here and in %s_file: keep one", field->key);
-    if (!is_text(file_setting))
+    if (count_secret_sources(section, field) > 1)
+        return error_set(err, -EINVAL, "%s, %s_file and %s_credential stand here: keep one",
+                         field->key, field->key, field->key);
+    if (!is_text(source))
         return error_set(err, -EINVAL, "must be a text in quotes");
-    path = resolve_path(section->conf, config_setting_get_string(file_setting));
-    return set_secret_from_file(field, values, path, err);
+    text = config_setting_get_string(source);
+    path = str_ends_with(config_setting_name(source), "_credential")
+               ? credential_path(text, err)
+               : resolve_path(section->conf, text);
+    return path ? set_secret_from_file(field, values, path, err) : err->code;
+}
+
+/* One that stands in the configuration itself. */
+static int set_inline_secret(const struct section *section, const struct conf_field *field,
+                             void *values, const config_setting_t *setting, struct error *err)
+{
+    if (section->conf->others_may_read)
+        return error_set(err, -EPERM,
+                         "a secret stands here and others may read this file: chmod o-r it, or use "
+                         "%s_file",
+                         field->key);
+    return set_value(field, values, setting, err);
 }
 
 /* --- reading a section --- */
@@ -528,14 +589,16 @@ static bool section_is_readable(const struct section *section)
 static void read_field(struct section *section, const struct conf_field *field, void *values)
 {
     const config_setting_t *setting = find_key(section, field->key);
-    const config_setting_t *file_setting = find_secret_file(section, field);
-    const config_setting_t *used = file_setting ? file_setting : setting;
+    const config_setting_t *source = find_secret_source(section, field);
+    const config_setting_t *used = source ? source : setting;
     struct error err = {0};
     int rc = 0;
 
     set_fallback(section, field, values);
-    if (file_setting)
-        rc = set_secret(section, field, values, file_setting, &err);
+    if (source)
+        rc = set_secret(section, field, values, source, &err);
+    else if (setting && field->type == CONF_SECRET)
+        rc = set_inline_secret(section, field, values, setting, &err);
     else if (setting)
         rc = set_value(field, values, setting, &err);
     else if ((field->flags & CONF_REQUIRED) && section_is_readable(section))
@@ -553,9 +616,9 @@ static bool is_known(const struct conf_table *table, const char *key, struct nea
 
         if (str_equal(field->key, key))
             return true;
-        if (field->type == CONF_SECRET && str_starts_with(key, field->key) &&
-            str_equal(key + len, "_file"))
-            return true;
+        for (size_t s = 0; field->type == CONF_SECRET && s < ARRAY_LEN(secret_suffixes); s++)
+            if (str_starts_with(key, field->key) && str_equal(key + len, secret_suffixes[s]))
+                return true;
         nearest_try(nearest, field->key);
     }
     return false;
@@ -653,5 +716,5 @@ bool conf_is_set(struct conf *conf, const struct conf_table *table, size_t index
     CLEANUP(section_done) struct section section = section_any(conf, table, index);
     const struct conf_field *field = conf_table_find(table, key);
 
-    return find_key(&section, key) || (field && find_secret_file(&section, field));
+    return find_key(&section, key) || (field && find_secret_source(&section, field));
 }

@@ -24,7 +24,8 @@ enum conf_type {
     CONF_STRINGS, /* struct conf_strings: a list of texts, or one text */
     CONF_IDS,     /* struct conf_strings of ids, no id twice */
     CONF_SECRET,  /* char *: as CONF_STRING; never printed; "<key>_file" names a file to read it
-                     from instead (first line; a file that others may read is refused) */
+                     from instead (first line), "<key>_credential" a credential of systemd; a file
+                     with a secret that others may read is refused, this one, too */
 };
 
 struct conf_strings {
@@ -72,6 +73,10 @@ void conf_read_item(struct conf *conf, const struct conf_table *table, size_t in
 
 /* A problem for every group or setting at the top level that none of the tables names. */
 void conf_check_top(struct conf *conf, const struct conf_table *const *tables, size_t count);
+
+/* Whether a file with a secret is ours (or root's) alone, perhaps readable by our group. -EPERM, or
+ * why it cannot be looked at. */
+int conf_check_secret_file(const char *path, struct error *err) MUST_CHECK;
 
 /* Adds a problem that the caller found, at the line of the key (NULL: of the group). index: of the
  * list item, 0 for a group. */

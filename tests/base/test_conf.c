@@ -393,7 +393,48 @@ static void a_careless_secret_file_is_a_problem(void **state)
     assert_non_null(strstr(conf_problem_text(f->conf, 0), "the first line of /"));
     read_group(f, "unit = { password = \"a\"; password_file = \"pw\"; };");
     assert_int_equal(conf_problem_count(f->conf), 1);
-    assert_non_null(strstr(conf_problem_text(f->conf, 0), "stands here and in password_file"));
+    assert_non_null(strstr(conf_problem_text(f->conf, 0),
+                           "password, password_file and password_credential stand here: keep one"));
+}
+
+static void a_secret_comes_from_a_credential_of_systemd(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const text = "unit = { password_credential = \"unit-password\"; };";
+
+    unsetenv("CREDENTIALS_DIRECTORY");
+    read_group(f, text);
+    assert_non_null(strstr(conf_problem_text(f->conf, 0),
+                           ":1: unit.password_credential: systemd gave us no credentials: the "
+                           "service needs LoadCredential=unit-password:PATH"));
+    setenv("CREDENTIALS_DIRECTORY", f->dir, 1);
+    read_group(f, text);
+    assert_non_null(strstr(conf_problem_text(f->conf, 0), "cannot read /"));
+    write_file(f, "unit-password", "from systemd\n", 0400);
+    read_group(f, text);
+    expect_no_problem(f);
+    assert_string_equal(f->values.password, "from systemd");
+    read_group(f, "unit = { password_credential = \"../pw\"; };");
+    assert_non_null(strstr(conf_problem_text(f->conf, 0), "'../pw' is no name of a credential"));
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+static void a_secret_in_a_configuration_that_others_may_read_is_a_problem(void **state)
+{
+    struct fixture *f = *state;
+
+    read_group(f, "unit = {\n password = \"x\"; };");
+    expect_no_problem(f);
+    write_file(f, "lapsed.conf", "unit = {\n password = \"x\"; };", 0644);
+    conf_close(f->conf);
+    f->conf = conf_open(f->file);
+    conf_values_done(&group, &f->values);
+    memset(&f->values, 0, sizeof(f->values));
+    conf_read_group(f->conf, &group, &f->values);
+    assert_int_equal(conf_problem_count(f->conf), 1);
+    assert_non_null(strstr(conf_problem_text(f->conf, 0), ":2: unit.password: "));
+    assert_non_null(strstr(conf_problem_text(f->conf, 0), "chmod o-r it, or use password_file"));
+    assert_null(f->values.password);
 }
 
 static char *print(const struct conf_table *table, const struct values *values, bool item)
@@ -553,6 +594,8 @@ int main(void)
         CASE(a_file_that_others_may_write_is_refused),
         CASE(a_secret_comes_from_the_first_line_of_a_file_beside_the_config),
         CASE(a_careless_secret_file_is_a_problem),
+        CASE(a_secret_comes_from_a_credential_of_systemd),
+        CASE(a_secret_in_a_configuration_that_others_may_read_is_a_problem),
         CASE(what_is_printed_reads_back_the_same),
         CASE(a_whole_float_reads_back_as_the_same_number),
         CASE(a_secret_is_never_printed),

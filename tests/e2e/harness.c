@@ -490,7 +490,7 @@ static void write_conf(struct rig *rig, const struct rig_options *options)
     fprintf(file, "mqtt = { host = \"127.0.0.1\"; port = %d; %s };\n", rig->mqtt_port,
             options->mqtt ? options->mqtt : "");
     write_template(file, options->conf ? options->conf : default_conf, rig, options->unit);
-    check(rig, fclose(file) == 0, rig->conf_path);
+    check(rig, fclose(file) == 0 && chmod(rig->conf_path, 0600) == 0, rig->conf_path);
 }
 
 void rig_agent_spawn(struct rig *rig)
