@@ -59,8 +59,7 @@ const struct conf_table mqtt_table = {
 static void check_readable(struct conf *conf, const char *key, const char *path)
 {
     if (path && access(path, R_OK) < 0)
-        conf_problem(conf, &mqtt_table, 0, key, "%s: cannot read %s: %s", key, path,
-                     strerrordesc_np(errno));
+        conf_problem(conf, &mqtt_table, 0, key, "cannot read %s: %s", path, strerrordesc_np(errno));
 }
 
 static void check_tls(const struct mqtt_settings *settings, struct conf *conf)
@@ -77,7 +76,7 @@ static void check_tls(const struct mqtt_settings *settings, struct conf *conf)
     check_readable(conf, "cert_file", settings->cert_file);
     if (settings->cert_file && settings->key_file &&
         conf_check_secret_file(settings->key_file, &err) < 0)
-        conf_problem(conf, &mqtt_table, 0, "key_file", "key_file: %s", err.text);
+        conf_problem(conf, &mqtt_table, 0, "key_file", "%s", err.text);
 }
 
 void mqtt_settings_check(const struct mqtt_settings *settings, struct conf *conf)

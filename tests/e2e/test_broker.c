@@ -311,23 +311,13 @@ static void test_events_of_an_outage_survive_kills_of_the_agent(void **state)
     rig_pass(rig);
 }
 
-static void make_user(struct rig *rig, const struct scene *scene)
-{
-    CLEANUP(free_p) char *users = path_join(scene->dir, "users");
-    const char *argv[] = {"mosquitto_passwd", "-b", users, "pi01", "right", NULL};
-    struct rig_output output = rig_run(rig, argv);
-
-    if (output.exit_code != 0)
-        fail_msg("mosquitto_passwd: %s", output.err);
-    rig_output_done(&output);
-}
-
 /* Who was refused waits for a minute, or for a person who restarts it. */
 static void test_refused_login_is_said_and_stops_no_print(void **state)
 {
     struct scene *scene = *state;
     struct rig *rig = scene->rig;
     CLEANUP(free_p) char *log_path = path_join(rig_dir(rig), "lapsed.txt");
+    CLEANUP(free_p) char *users = path_join(scene->dir, "users");
     CLEANUP(free_p) char *log = NULL;
     struct error err;
 
@@ -340,7 +330,7 @@ static void test_refused_login_is_said_and_stops_no_print(void **state)
     assert_non_null(strstr(log, "user 'pi01'"));
     assert_null(strstr(log, "right")); /* the password */
     assert_true(ended_well(rig_agent_signal(rig, SIGTERM)));
-    make_user(rig, scene);
+    broker_add_user(users, "pi01", "right");
     rig_broker_kill(rig);
     rig_broker_start(rig);
     rig_agent_start(rig);

@@ -63,6 +63,18 @@ void broker_write_file(struct broker *broker, const char *name, const char *text
     check(file && fputs(text, file) >= 0 && fclose(file) == 0, path);
 }
 
+void broker_add_user(const char *file, const char *user, const char *password)
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0) {
+        execlp("mosquitto_passwd", "mosquitto_passwd", "-b", file, user, password, (char *)NULL);
+        _exit(127);
+    }
+    check(waitpid(child, &status, 0) == child && status == 0, "mosquitto_passwd");
+}
+
 /* Copies settings to file with each "%dir" replaced. */
 static void write_settings(FILE *file, const char *settings, const char *dir)
 {

@@ -17,6 +17,8 @@ struct broker *broker_new(int port, const char *settings);
 struct broker *broker_new_bare(int port);
 /* Writes dir/name, for settings that name files. */
 void broker_write_file(struct broker *broker, const char *name, const char *text);
+/* Adds a user to a password file that is there. */
+void broker_add_user(const char *file, const char *user, const char *password);
 const char *broker_dir(const struct broker *broker);
 /* Starts it and waits until it accepts connections. */
 void broker_start(struct broker *broker);

@@ -71,7 +71,7 @@ static void what_does_not_fit_together_is_a_problem(void **state)
         {"tls = true; key_file = \"/nonexistent.key\";", "belong together"},
         {"tls = true; ca_file = \"/nonexistent\";", "/nonexistent"},
         {"tls = true; cert_file = \"/etc/passwd\"; key_file = \"/etc/passwd\";",
-         ": key_file: others may read /etc/passwd: chmod o-rwx it"},
+         "key_file: others may read /etc/passwd: chmod o-rwx it"},
         {"keepalive_s = 4;", "keepalive_s"},
         {"protocol = \"4\";", "protocol"},
         {"port = 70000;", "port"},
