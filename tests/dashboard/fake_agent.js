@@ -42,4 +42,14 @@ function agent(rig, id, { online = true, hostname = 'pi', error = null, unit: st
     ]);
 }
 
-module.exports = { agent, unit, jpeg };
+// The document with each of its values in turn replaced by this one.
+function* variants(document, value) {
+    for (const key of Object.keys(document)) {
+        yield Object.assign(Array.isArray(document) ? [] : {}, document, { [key]: value });
+        if (document[key] !== null && typeof document[key] === 'object')
+            for (const inner of variants(document[key], value))
+                yield Object.assign(Array.isArray(document) ? [] : {}, document, { [key]: inner });
+    }
+}
+
+module.exports = { agent, unit, jpeg, variants };

@@ -155,16 +155,19 @@ units = ( { id = "mk4"; printer = "mk4"; cameras = [ "front" ]; trigger = "layer
     }
 
     // A page of its own, with what it complained about in page.complaints.
-    async openPage({ query = '', ...options } = {}) {
+    // everyMessage: each message is drawn by itself, not once a frame of the screen.
+    async openPage({ query = '', everyMessage = false, ...options } = {}) {
         const context = await this.browser.newContext({ viewport: { width: 1280, height: 900 },
             ...options });
         const page = await context.newPage();
+        if (everyMessage)
+            await page.addInitScript(() => { window.requestAnimationFrame = (draw) => draw(); });
         page.setDefaultTimeout(60000);
         page.complaints = [];
         page.on('console', (message) => {
             if (['error', 'warning'].includes(message.type())) page.complaints.push(message.text());
         });
-        page.on('pageerror', (error) => page.complaints.push(String(error)));
+        page.on('pageerror', (error) => page.complaints.push(error.stack));
         await page.goto(this.page + (query && `index.html?${query}`));
         return page;
     }

@@ -4,6 +4,8 @@
 
 const { test, before, after } = require('node:test');
 const assert = require('node:assert');
+const { once } = require('node:events');
+const path = require('node:path');
 const fake = require('./fake_agent');
 const { newRig } = require('./rig');
 
@@ -17,6 +19,23 @@ before(async () => {
     await fake.agent(rig, 'pi01', {});
 });
 after(() => rig.close());
+
+// A broker that knows only MQTT 3.1.1: what CONNECT of each version gets.
+async function startOldBroker() {
+    const { WebSocketServer } = require(path.join(process.env.MQTT_MODULES, 'ws'));
+    const server = new WebSocketServer({ host: '127.0.0.1', port: 0,
+        handleProtocols: () => 'mqtt' });
+    server.on('connection', (socket) => socket.on('message', (packet) => {
+        const isConnect = packet[0] >> 4 === 1;
+        const isSubscribe = packet[0] >> 4 === 8;
+        const version = packet.indexOf('MQTT') + 4;
+        if (isConnect && packet[version] === 4) socket.send(Buffer.from([0x20, 2, 0, 0]));
+        else if (isConnect) socket.send(Buffer.from([0x20, 2, 0, 1]));
+        else if (isSubscribe) server.emit('subscribed');
+    }));
+    await once(server, 'listening');
+    return server;
+}
 
 const stored = (page) => page.evaluate(() => localStorage.length);
 
@@ -61,5 +80,21 @@ test('user and password may stand in the address; the password is taken out of i
     assert.doesNotMatch(page.url(), /password/);
     assert.match(page.url(), /user=viewer/);
     assert.strictEqual(await stored(page), 0);
+    await page.context().close();
+});
+
+test('a broker that knows only MQTT 3.1.1 is spoken to in that', async () => {
+    const server = await startOldBroker();
+    const subscribed = once(server, 'subscribed');
+    const page = await rig.openPage({ query: `url=ws://127.0.0.1:${server.address().port}/mqtt` });
+    await subscribed;
+    await page.locator('body[data-link="online"]').waitFor();
+    await page.context().close();
+    server.close();
+});
+
+test('an address that is none is refused in words', async () => {
+    const page = await rig.openPage({ query: 'url=nowhere' });
+    await page.locator('#settings-note', { hasText: 'refused' }).waitFor();
     await page.context().close();
 });

@@ -71,6 +71,37 @@ test('hostile names and texts are shown as text and run nothing', async () => {
     await page.context().close();
 });
 
+test('values of the wrong kind anywhere break nothing', async () => {
+    const nasty = [{ toString: 1, valueOf: 1 }, [[]], 'x', 'constructor', '__proto__', -1, 1e308, true, null];
+    const documents = new Map();
+    await fake.agent(rig, 'pi01', {});
+    await rig.retain('pi01/unit/mk4/video', { file: 'a.mp4', url: null, duration_s: 3, frames: 4,
+        ready_ms_after_end: 5, bytes: 6 });
+    await rig.retain('pi01/jobs', [{ id: 'j1', kind: 'preview', unit: 'mk4', state: 'running',
+        progress: 3, eta_s: 4, error: { code: 1, message: 'm', since: 'x' } }]);
+    await rig.retain('pi01/image/front/last/meta', { ts: new Date(), frame: 1, layer: 2, width: 3,
+        height: 4 });
+    await rig.until(() => rig.topics.has('timelapse/v1/pi01/image/front/last/meta'));
+    for (const [topic, payload] of rig.topics)
+        if (payload[0] === 0x7b || payload[0] === 0x5b) documents.set(topic, JSON.parse(payload));
+    const page = await rig.openPage({ everyMessage: true });
+    await page.locator('[data-unit="mk4"] .video').waitFor();
+    for (const value of nasty) {
+        for (const [topic, document] of documents)
+            for (const variant of fake.variants(document, value))
+                rig.client.publish(topic, JSON.stringify(variant), { qos: 1 });
+        for (const key of ['event_type', 'ts', 'frame', 'error', 'job', 'file', 'duration_s'])
+            rig.client.publish('timelapse/v1/pi01/event',
+                JSON.stringify({ event_type: 'frame', [key]: value }), { qos: 1 });
+        await fake.unit(rig, 'pi01', { state: 'waiting' });
+        await page.locator('.unit[data-state="waiting"]').waitFor();
+        await fake.unit(rig, 'pi01', { state: 'capturing' });
+        await page.locator('.unit[data-state="capturing"]').waitFor();
+    }
+    assert.deepStrictEqual(page.complaints, []);
+    await page.context().close();
+});
+
 test('a phone of 320 px shows all without scrolling sideways, with buttons for fingers', async () => {
     await fake.agent(rig, 'pi01', { unit: { session: {
         job: `0:/gcodes/${'a_very_long_name_without_a_space'.repeat(4)}.gcode` },

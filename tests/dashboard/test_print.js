@@ -57,6 +57,7 @@ test('the picture of the camera is shown and changes with the print', async () =
 test('the button Snapshot takes a frame and shows its proof', async () => {
     await click('pause');
     await state('paused');
+    assert.strictEqual(await page.evaluate(() => document.activeElement.dataset.verb), 'resume');
     await answer('good', 'Pause: the unit is now paused');
     const before = frames();
     await click('snapshot');
@@ -77,11 +78,11 @@ test('a setting is changed, and a wrong value is refused in words', async () => 
     const fps = page.locator(`${UNIT} [data-setting="fps"] input`);
     await fps.fill('12');
     await fps.press('Enter');
-    await answer('good', 'Fps: done');
+    await answer('good', 'Frames per second: done');
     await rig.until(() => rig.saidJson('unit/mk4/status').settings.fps === 12);
     await fps.fill('-3');
     await fps.press('Enter');
-    await answer('bad', /Fps: .*fps/);
+    await answer('bad', /Frames per second: .*fps/);
     await page.click(`${UNIT} .job`);
     await page.waitForFunction((unit) => document.querySelector(
         `${unit} [data-setting="fps"] input`).value === '12', UNIT);
@@ -89,7 +90,7 @@ test('a setting is changed, and a wrong value is refused in words', async () => 
 
 test('the button Preview makes a video while the capture goes on', async () => {
     await click('preview');
-    await answer('good', 'Preview: the video is being made');
+    await answer('good', /Preview: ready: .*\.mp4/);
     await page.locator('#events [data-event="preview_ready"]').waitFor();
     await state('capturing');
 });

@@ -43,6 +43,7 @@
     function draw() {
         const agents = [...store.agents.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
         const problemCount = problems.update(agents);
+        document.title = `${problemCount ? `(${problemCount}) ` : ''}lapsed`;
         drawConnection();
         drawFleet(agents, problemCount);
         drawEmpty(agents);
@@ -138,7 +139,8 @@
         syncViews(byId('agents'), views, [], null);
         commands = lapsed.createCommands(settings.prefix,
             (...message) => link.publish(...message), redraw);
-        store = lapsed.createStore(settings.prefix, { onChange: redraw, onAck: commands.onAck });
+        store = lapsed.createStore(settings.prefix, { onChange: redraw,
+            onEvent: commands.onEvent, onAck: commands.onAck });
         pictureLink = lapsed.createLink(settings, { onState() {}, onMessage: store.apply,
             filters: [] });
         link = lapsed.createLink(settings, { onState, onMessage: store.apply,

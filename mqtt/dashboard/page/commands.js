@@ -57,11 +57,12 @@ lapsed.createCommands = (() => {
     return function createCommands(prefix, publish, onAnswer) {
         const session = Math.floor(Math.random() * 2 ** 40).toString(36);
         const waiting = new Map(); // id → command
-        const answers = new Map(); // key → {tone, text}
+        const working = new Map(); // agent/job → the command that began it
+        const answers = new Map(); // key → {id of the command, tone, text}
         let count = 0;
 
         function say(command, tone, words) {
-            answers.set(command.key, { tone, text: `${command.label}: ${words}` });
+            answers.set(command.key, { id: command.id, tone, text: `${command.label}: ${words}` });
             onAnswer(command.key);
         }
 
@@ -99,10 +100,9 @@ lapsed.createCommands = (() => {
             `${target.kind}/${target.id}/cmd/${verb}`, {});
         }
 
-        function set(target, setting, value) {
-            send({ key: keyOf(target), agent: target.agent,
-                label: text.capital(text.words(setting)) },
-            `${target.kind}/${target.id}/set/${setting}`, { value });
+        function set(target, setting, label, value) {
+            send({ key: keyOf(target), agent: target.agent, label },
+                `${target.kind}/${target.id}/set/${setting}`, { value });
         }
 
         function onAck(ack) {
@@ -112,16 +112,27 @@ lapsed.createCommands = (() => {
                 expect(command, FINAL_MS, 'accepted, but no result came');
                 say(command, 'busy', 'accepted …');
             } else if (ack.ok === true) {
+                const job = text.string(text.object(ack.result).job);
+                if (job) working.set(`${command.agent}/${job}`, command);
                 end(command, 'good', describeResult(ack.result));
             } else {
                 end(command, 'bad', describeError(ack));
             }
         }
 
+        // The video that a command asked for is there, or failed.
+        function onEvent(agentId, event) {
+            const key = `${agentId}/${text.string(event.job)}`;
+            const command = working.get(key);
+            if (!command || answers.get(command.key).id !== command.id) return;
+            if (text.error(event.error)) say(command, 'bad', text.error(event.error));
+            else if (text.string(event.file)) say(command, 'good', `ready: ${event.file}`);
+        }
+
         function keyOf(target) {
             return `${target.agent}/${target.kind}/${target.id}`;
         }
 
-        return { ask, set, onAck, answerOf: (target) => answers.get(keyOf(target)) };
+        return { ask, set, onAck, onEvent, answerOf: (target) => answers.get(keyOf(target)) };
     };
 })();

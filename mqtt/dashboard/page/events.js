@@ -9,7 +9,8 @@ lapsed.createEvents = (() => {
     const GOOD = /ready|done|finished/;
 
     const DETAILS = {
-        frame: (event) => [String(event.frame), event.camera,
+        __proto__: null, // the type comes from outside
+        frame: (event) => [text.number(event.frame) === null ? null : String(event.frame), event.camera,
             text.number(event.layer) === null ? null : `layer ${event.layer}`],
         session_started: (event) => [text.jobName(event.job)],
         session_finished: (event) => [text.count(event.frames, 'frame', 'frames'), event.end],
@@ -20,7 +21,7 @@ lapsed.createEvents = (() => {
     };
 
     function detailsOf(event) {
-        const more = DETAILS[event.event_type];
+        const more = DETAILS[text.string(event.event_type)];
         return [...(more ? more(event) : []), text.error(event.error), text.string(event.message)]
             .filter((word) => typeof word === 'string').join(' · ');
     }

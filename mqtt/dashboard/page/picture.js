@@ -32,7 +32,8 @@ lapsed.createPicture = (() => {
         // The frame of the page has the form of the picture, so nothing is cut off and nothing jumps.
         function shape(meta) {
             const { width, height } = text.object(meta);
-            if (width > 0 && height > 0 && width / height > 0.4 && width / height < 4)
+            const ratio = text.number(width) / text.number(height);
+            if (ratio > 0.4 && ratio < 4)
                 node.style.aspectRatio = `${width} / ${height}`;
         }
 

@@ -12,7 +12,8 @@ lapsed.createPrinter = (() => {
         const value = el('dd');
         const node = el('div', {}, el('dt', { text: text.words(name) }), value);
         return { node, update(heater) {
-            const { current, target } = text.object(heater);
+            const current = text.number(text.object(heater).current);
+            const target = text.number(text.object(heater).target);
             setText(value, target > 0 ? `${degrees(current)} → ${degrees(target)}`
                 : degrees(current));
             setData(node, 'hot', current > 50 ? 'yes' : 'no');
@@ -27,14 +28,13 @@ lapsed.createPrinter = (() => {
     }
 
     function noteText(status) {
-        if (status.message_box === true) return 'The printer shows a message and waits for a person';
-        return status.paused_by_us === true ? 'Held by lapsed for a frame' : '';
+        if (status.message_box === true) return 'it shows a message and waits for a person';
+        return status.paused_by_us === true ? 'held for a frame' : '';
     }
 
     return function createPrinter(printerId) {
         const pill = el('span', { class: 'pill' });
         const job = el('p', { class: 'job' });
-        const note = el('p', { class: 'note' });
         const error = el('p', { class: 'error' });
         const heaters = el('dl', { class: 'facts heaters' });
         const about = el('p', { class: 'about' });
@@ -42,7 +42,7 @@ lapsed.createPrinter = (() => {
         const node = el('article', { class: 'card small printer', 'data-printer': printerId,
             'aria-label': `Printer ${printerId}` },
         el('header', {}, el('h3', {}, el('span', { class: 'kind', text: 'Printer' }), printerId), pill),
-        job, heaters, note, error, about);
+        job, heaters, error, about);
 
         function update(printer) {
             const status = text.object(printer.status);
@@ -55,9 +55,8 @@ lapsed.createPrinter = (() => {
             syncViews(heaters, views, names, createHeater);
             for (const name of names) views.get(name).update(temperatures[name]);
             setHidden(heaters, names.length === 0);
-            setLine(note, noteText(status));
             setLine(error, text.error(status.error));
-            setLine(about, [text.string(status.kind), text.string(status.firmware)]
+            setLine(about, [text.string(status.kind), text.string(status.firmware), noteText(status)]
                 .filter(Boolean).join(' · '));
         }
 
@@ -106,8 +105,8 @@ lapsed.createJobs = (() => {
         const node = el('li', { 'data-job': id }, title, bar, about);
         return { node, update(job) {
             const eta = text.number(job.eta_s);
-            setText(title, [text.capital(text.words(job.kind || 'job')), job.unit]
-                .filter((word) => text.string(word)).join(' · '));
+            setText(title, [text.capital(text.words(job.kind) || 'job'), text.string(job.unit)]
+                .filter(Boolean).join(' · '));
             setHidden(bar, text.number(job.progress) === null);
             bar.value = text.number(job.progress) || 0;
             setText(about, [text.string(job.state), text.percent(job.progress),
@@ -123,8 +122,8 @@ lapsed.createJobs = (() => {
             el('header', {}, el('h3', { text: 'Jobs' })), list);
 
         function update(value) {
-            const jobs = new Map(text.array(value).map((job) => [String(text.object(job).id),
-                text.object(job)]));
+            const jobs = new Map(text.array(value).map(text.object)
+                .filter((job) => text.string(job.id)).map((job) => [job.id, job]));
             syncViews(list, views, [...jobs.keys()], createJob);
             for (const [id, job] of jobs) views.get(id).update(job);
             setHidden(node, jobs.size === 0);

@@ -31,7 +31,7 @@ lapsed.createProblems = (() => {
         yield* ofParts(agent, agent.cameras, 'camera');
         for (const job of text.array(agent.jobs).map(text.object))
             if (text.error(job.error))
-                yield { where: `${agent.id} · job ${job.id}`, what: text.error(job.error) };
+                yield { where: `${agent.id} · job ${text.string(job.id) || '?'}`, what: text.error(job.error) };
     }
 
     function createProblem() {

@@ -19,6 +19,7 @@ lapsed.createStore = (() => {
     const FILTERS = ['availability', 'info', 'status', 'jobs', 'event', 'ack', 'printer/+/state',
         'printer/+/status', 'camera/+/status', 'unit/+/state', 'unit/+/status', 'unit/+/video',
         'unit/+/event', 'image/+/last/meta'];
+    const DOCUMENTS = ['info', 'status', 'jobs'];
     const PARTS = { unit: 'units', printer: 'printers', camera: 'cameras', image: 'images' };
 
     function newAgent(id) {
@@ -41,7 +42,8 @@ lapsed.createStore = (() => {
 
     // A document of the same start of the agent with a lower number was overtaken on its way.
     function isOvertaken(before, now) {
-        return before && now && before.boot && before.boot === now.boot && now.seq < before.seq;
+        return before && now && before.boot && before.boot === now.boot &&
+            lapsed.text.number(now.seq) !== null && now.seq < lapsed.text.number(before.seq);
     }
 
     function isJpeg(payload) {
@@ -49,7 +51,7 @@ lapsed.createStore = (() => {
             payload[1] === 0xd8;
     }
 
-    return function createStore(prefix, { onChange, onAck }) {
+    return function createStore(prefix, { onChange, onEvent, onAck }) {
         const root = `${prefix}/v1/`;
         const store = { agents: new Map(), events: [], epoch: 0, filters, pictureFilter, apply,
             beginEpoch, forgetUnheard, isHeard };
@@ -103,7 +105,7 @@ lapsed.createStore = (() => {
         function setOwn(agent, name, payload) {
             if (name === 'availability')
                 agent.online = payload ? textOf(payload) === 'online' : null;
-            else agent[name] = newer(agent[name], payload);
+            else if (DOCUMENTS.includes(name)) agent[name] = newer(agent[name], payload);
         }
 
         function newer(before, payload) {
@@ -132,6 +134,7 @@ lapsed.createStore = (() => {
             if (event.event_type === 'frame' && before >= 0 &&
                 store.events[before].event.event_type === 'frame') store.events.splice(before, 1);
             store.events.unshift({ agent: agentId, unit: unitId, event });
+            onEvent(agentId, event);
             store.events.length = Math.min(store.events.length, EVENTS_MAX);
         }
 

@@ -11,7 +11,7 @@ lapsed.text = (() => {
     const array = (value) => (Array.isArray(value) ? value : []);
 
     function count(value, one, many) {
-        return `${value} ${value === 1 ? one : many}`;
+        return `${isNumber(value) ? value : '?'} ${value === 1 ? one : many}`;
     }
 
     function duration(seconds) {
@@ -49,8 +49,10 @@ lapsed.text = (() => {
         return isNumber(value) ? `${Math.round(value)} %` : '–';
     }
 
+    const moment = (value) => new Date(string(value) || (value instanceof Date ? value : NaN));
+
     function time(rfc3339) {
-        const at = new Date(rfc3339 || NaN);
+        const at = moment(rfc3339);
         if (Number.isNaN(at.getTime())) return '';
         const clock = at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit',
             second: '2-digit' });
@@ -60,7 +62,7 @@ lapsed.text = (() => {
 
     // The clocks of agent and browser may differ a little: never "in 2 s".
     function ago(rfc3339, nowMs) {
-        const at = new Date(rfc3339 || NaN).getTime();
+        const at = moment(rfc3339).getTime();
         if (Number.isNaN(at)) return '';
         const seconds = Math.max(0, Math.round((nowMs - at) / 1000));
         if (seconds < 2) return 'just now';
@@ -78,8 +80,9 @@ lapsed.text = (() => {
         return base.replace(/\.(gcode|gco|g|bgcode|3mf)$/i, '') || base;
     }
 
+    // A name of the contract, which may be no text at all when somebody else wrote it.
     function words(name) {
-        return String(name).replaceAll('_', ' ');
+        return string(name) ? name.replaceAll('_', ' ') : '';
     }
 
     function capital(text) {

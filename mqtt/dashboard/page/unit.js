@@ -35,10 +35,14 @@ lapsed.createUnit = (() => {
             el('div', { class: 'buttons rare' }, ...nodes(buttons.filter(isRare))));
 
         return { node, update(state, enabled) {
+            const focused = document.activeElement;
             for (const { row, node: button } of buttons) {
                 setHidden(button, Boolean(row.in) && !row.in.includes(state));
                 button.disabled = !enabled;
             }
+            // Who works with the keyboard stays here when the button pressed last is gone.
+            if (node.contains(focused) && focused.hidden)
+                buttons.find((button) => !button.node.hidden).node.focus();
         } };
     }
 
@@ -110,7 +114,7 @@ lapsed.createUnit = (() => {
         const job = text.jobName(session.job);
         if (job) return job;
         if (status.session) return 'Session without a print job';
-        return { standby: 'Nothing to do: start arms it', waiting: 'Waits for the next print',
+        return { __proto__: null, standby: 'Nothing to do: start arms it', waiting: 'Waits for the next print',
             error: 'No session could be opened' }[state] || '';
     }
 

@@ -7,13 +7,14 @@ lapsed.createUnitSettings = (() => {
     const { el, setData, syncViews } = lapsed.dom;
     const { text } = lapsed;
     const TRIGGERS = ['layer', 'interval', 'pause', 'mqtt', 'command'];
-    const LABELS = { fps: 'Frames per second', every_nth_layer: 'Every n-th layer',
+    const LABELS = { __proto__: null, fps: 'Frames per second', every_nth_layer: 'Every n-th layer',
         interval_s: 'Interval', pause: 'Pause the print for a frame',
         park: 'Park the head for a frame', restart: 'Begin again with the next print',
         min_length_s: 'Shortest video', max_length_s: 'Longest video',
         target_length_s: 'Wished length', hold_last_s: 'Hold the last frame', trigger: 'Trigger' };
     const UNITS = [[/_s$/, 's'], [/_mm$/, 'mm'], [/_percent$/, '%']];
     const NOT_SETTINGS = ['armed']; // start and standby do that
+    const KEY = /^[a-z][a-z0-9_]{0,47}$/;
 
     const labelOf = (key) => LABELS[key] ||
         text.capital(text.words(key.replace(/_(s|mm|percent)$/, '')));
@@ -77,7 +78,8 @@ lapsed.createUnitSettings = (() => {
         function createField(key) {
             const create = creatorFor(key, settings[key]);
             const id = `${target.agent}-${target.id}-${key}`;
-            const field = create(id, key, (value) => commands.set(target, key, value));
+            const field = create(id, key, (value) =>
+                commands.set(target, key, labelOf(key), value));
             setData(field.node, 'setting', key);
             return field;
         }
@@ -85,8 +87,8 @@ lapsed.createUnitSettings = (() => {
         // refused: something was not taken, so what the unit has is shown again.
         function update(now, enabled, refused) {
             settings = text.object(now);
-            const keys = Object.keys(settings).filter((key) => !NOT_SETTINGS.includes(key) &&
-                creatorFor(key, settings[key]));
+            const keys = Object.keys(settings).filter((key) => KEY.test(key) &&
+                !NOT_SETTINGS.includes(key) && creatorFor(key, settings[key]));
             syncViews(form, views, keys, createField);
             for (const key of keys) {
                 const field = views.get(key);
