@@ -3,6 +3,7 @@
  * an event, read the on_… functions: there is no event bus. */
 #include "agent/app.h"
 
+#include "agent/announce.h"
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
@@ -44,6 +45,7 @@ struct app {
     struct jobs *jobs;
     struct mqtt_client *mqtt;
     struct publisher *publisher;
+    struct announcer *announcer;
     struct images *images;
     struct devices *devices;
     struct units *units;
@@ -157,6 +159,7 @@ static void on_printer_event(struct printer *printer, const struct printer_event
         if (unit_printer(units_at(app->units, i)) == printer)
             unit_on_printer(units_at(app->units, i), event);
     publish_printer(app, printer);
+    announce_printer(app->announcer, printer);
 }
 
 struct ledger_write {
@@ -211,6 +214,7 @@ static void on_printer_gone(const char *id, void *user)
     publish_withdraw(app->publisher, TOPIC_PRINTER_STATE, id);
     publish_withdraw(app->publisher, TOPIC_PRINTER_STATUS, id);
     publish_touch(app->publisher, TOPIC_INFO, NULL, 0);
+    announce_changed(app->announcer);
 }
 
 static void on_camera_gone(const char *id, void *user)
@@ -221,6 +225,7 @@ static void on_camera_gone(const char *id, void *user)
     publish_withdraw(app->publisher, TOPIC_IMAGE, id);
     publish_withdraw(app->publisher, TOPIC_IMAGE_META, id);
     publish_touch(app->publisher, TOPIC_INFO, NULL, 0);
+    announce_changed(app->announcer);
 }
 
 static void make_devices(struct app *app)
@@ -436,6 +441,7 @@ static void publish_about_unit(struct app *app, const char *id, const char *even
     json_free(data);
     publish_touch(app->publisher, TOPIC_INFO, NULL, 0);
     publish_touch(app->publisher, TOPIC_JOBS, NULL, 0);
+    announce_changed(app->announcer);
 }
 
 static struct unit *make_runtime_unit(struct unit_settings *settings,
@@ -497,6 +503,8 @@ static bool keep_topic(const char *topic, void *user)
     enum topic_kind kind;
     char agent[64], id[64];
 
+    if (announce_keeps(app->announcer, topic))
+        return true;
     if (topic_parse_status(app->config->mqtt.prefix, topic, &kind, agent, id) < 0 ||
         !str_equal(agent, app->config->agent.id))
         return false;
@@ -548,6 +556,7 @@ static void on_mqtt_up(void *user)
     if (!app->cleared_stale)
         publish_clear_stale(app->publisher, keep_topic, app);
     app->cleared_stale = true;
+    announce_changed(app->announcer);
 }
 
 static void note_problem(struct app *app, const struct error *problem)
@@ -565,6 +574,7 @@ static void on_mqtt_down(const struct error *why, void *user)
     log_warn("mqtt.down", "host=%s port=%lld error=\"%s\"", app->config->mqtt.host,
              (long long)app->config->mqtt.port, why->text);
     note_problem(app, why);
+    announce_on_down(app->announcer);
 }
 
 static void on_mqtt_problem(const struct error *problem, void *user)
@@ -577,7 +587,7 @@ static void on_mqtt_message(const struct mqtt_message *message, void *user)
 {
     struct app *app = user;
 
-    if (dispatch_on_message(app->dispatch, message))
+    if (dispatch_on_message(app->dispatch, message) || announce_on_message(app->announcer, message))
         return;
     for (size_t i = 0; i < units_count(app->units) && !message->retained; i++) {
         struct unit *unit = units_at(app->units, i);
@@ -609,6 +619,7 @@ static void make_mqtt(struct app *app)
             config->mqtt.offline_queue_s > 0 ? config->mqtt.offline_queue_s : SESSION_EXPIRY_S,
         .resume_session = config->mqtt.offline_queue_s > 0,
         .spool_dir = spool,
+        .inbox_max_messages = announce_burst(&config->discovery),
     };
     struct publisher_config publisher = {
         .loop = app->loop,
@@ -695,6 +706,20 @@ static void make_dispatch(struct app *app)
     dispatch_subscribe(app->dispatch);
 }
 
+static void make_announcer(struct app *app)
+{
+    struct announcer_config config = {
+        .loop = app->loop,
+        .mqtt = app->mqtt,
+        .publisher = app->publisher,
+        .config = app->config,
+        .units = app->units,
+        .devices = app->devices,
+    };
+
+    app->announcer = announcer_new(&config);
+}
+
 /* --- birth --- */
 
 static void on_settled(void *user)
@@ -762,6 +787,7 @@ int app_new(struct config *config, struct app **ret_app, struct error *err)
     app->units = units_new();
     make_mqtt(app);
     make_devices(app);
+    make_announcer(app);
     make_jobs(app);
     make_units(app);
     jobs_start(app->jobs);
@@ -800,6 +826,7 @@ static void stop(struct app *app)
     publish_event(app->publisher, NULL, "stopping", NULL);
     jobs_stop(app->jobs);
     runtime_units_stop(app->runtime);
+    announcer_stop(app->announcer);
     units_clear(app->units);
     dispatch_stop(app->dispatch);
     devices_stop(app->devices, STOP_RELEASE_MS, on_printers_stopped, app);
@@ -851,6 +878,7 @@ void app_free(struct app *app)
     timer_free(app->settle_timer);
     dispatch_free(app->dispatch);
     devices_free(app->devices);
+    announcer_free(app->announcer);
     images_free(app->images);
     publisher_free(app->publisher);
     mqtt_client_free(app->mqtt);

@@ -346,9 +346,9 @@ struct config *config_blank(void)
 void config_rooms(const struct config *config, struct config_room ret_rooms[CONFIG_ROOM_MAX])
 {
     const struct config_room rooms[] = {
-        {&agent_table, false},  {&mqtt_table, false},  {&encode_table, false},
-        {&printer_table, true}, {&camera_table, true}, {&config->unit_table, true},
-        {NULL, false},
+        {&agent_table, false},       {&mqtt_table, false},   {&discovery_table, false},
+        {&encode_table, false},      {&printer_table, true}, {&camera_table, true},
+        {&config->unit_table, true}, {NULL, false},
     };
 
     memcpy(ret_rooms, rooms, sizeof(rooms));
@@ -376,6 +376,8 @@ struct config *config_load(const char *file, FILE *problems)
     read_agent(conf, &config->agent);
     conf_read_group(conf, &mqtt_table, &config->mqtt);
     mqtt_settings_check(&config->mqtt, conf);
+    conf_read_group(conf, &discovery_table, &config->discovery);
+    discovery_settings_check(&config->discovery, conf);
     conf_read_group(conf, &encode_table, &config->encode);
     read_printers(conf, config);
     read_cameras(conf, config);
@@ -403,6 +405,7 @@ void config_free(struct config *config)
     for (size_t i = 0; i < config->printer_count; i++)
         conf_values_done(&printer_table, &config->printers[i]);
     conf_values_done(&encode_table, &config->encode);
+    conf_values_done(&discovery_table, &config->discovery);
     conf_values_done(&mqtt_table, &config->mqtt);
     conf_values_done(&agent_table, &config->agent);
     free(config->units);
@@ -428,6 +431,7 @@ void config_print(const struct config *config, FILE *out)
 {
     conf_print(&agent_table, &config->agent, false, out);
     conf_print(&mqtt_table, &config->mqtt, false, out);
+    conf_print(&discovery_table, &config->discovery, false, out);
     conf_print(&encode_table, &config->encode, false, out);
     print_list(&printer_table, config->printers, sizeof(*config->printers), config->printer_count,
                out);

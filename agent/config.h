@@ -10,6 +10,7 @@
 #include "encode/queue.h"
 #include "encode/video.h"
 #include "mqtt/client.h"
+#include "mqtt/discovery.h"
 
 struct agent_settings {
     char *id;                        /* default: the host name, made an id */
@@ -67,6 +68,7 @@ struct config {
     char *file;
     struct agent_settings agent;
     struct mqtt_settings mqtt;
+    struct discovery_settings discovery; /* group "home_assistant" */
     struct encode_settings encode;
     struct printer_settings *printers;
     size_t printer_count;

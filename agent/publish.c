@@ -9,6 +9,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -275,6 +276,26 @@ void publish_picture(struct publisher *publisher, const char *camera, const uint
     mqtt_publish_retained(publisher->config.mqtt, topic, MQTT_JPEG, jpeg, len);
 }
 
+const char *const publish_unit_events[] = {"session_started",  "session_recovered",
+                                           "session_paused",   "session_resumed",
+                                           "session_finished", "session_discarded",
+                                           "session_aborted",  "frame",
+                                           "frame_missed",     "video_ready",
+                                           "video_failed",     "video_none",
+                                           "preview_ready",    NULL};
+const char *const publish_agent_events[] = {
+    "printer_attention", "unit_made", "unit_gone", "job_queued", "job_started", "job_paused",
+    "job_done", "job_failed", "job_cancelled",
+    /* of a unit that is gone */
+    "video_ready", "video_none", "video_failed", "stopping", NULL};
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    while (*words && !str_equal(*words, word))
+        words++;
+    return *words != NULL;
+}
+
 void publish_event(struct publisher *publisher, const char *id, const char *type, const cJSON *data)
 {
     CLEANUP(free_p) char *topic = topic_of(publisher, id ? TOPIC_UNIT_EVENT : TOPIC_EVENT, id);
@@ -282,6 +303,7 @@ void publish_event(struct publisher *publisher, const char *id, const char *type
     CLEANUP(free_p) char *stamped = NULL;
     cJSON *json = json_object();
 
+    assert(is_one_of(type, id ? publish_unit_events : publish_agent_events));
     json_add_string(json, "event_type", type);
     if (id)
         json_add_string(json, "unit", id);

@@ -44,6 +44,8 @@ void publish_document(struct publisher *publisher, enum topic_kind kind, const c
                       const cJSON *json);
 void publish_picture(struct publisher *publisher, const char *camera, const uint8_t *jpeg,
                      size_t len);
+/* Every event_type of a unit and of the agent, for those who must know them beforehand. */
+extern const char *const publish_unit_events[], *const publish_agent_events[]; /* NULL-terminated */
 /* An event: {"event_type":type, stamp, …data}, not retained. id: the unit; NULL = the agent. */
 void publish_event(struct publisher *publisher, const char *id, const char *type,
                    const cJSON *data);

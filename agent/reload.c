@@ -115,6 +115,7 @@ static void compare_all(const struct reload *reload)
 
     compare(reload, &agent_table, "agent", &old->agent, &fresh->agent, reload->changed);
     compare(reload, &mqtt_table, "mqtt", &old->mqtt, &fresh->mqtt, NULL);
+    compare(reload, &discovery_table, "home_assistant", &old->discovery, &fresh->discovery, NULL);
     compare(reload, &encode_table, "encode", &old->encode, &fresh->encode, NULL);
     compare_items(reload, &before, &after, NULL);
     before = cameras_of(old);

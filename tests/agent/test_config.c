@@ -664,8 +664,10 @@ static void the_example_tells_the_truth_about_every_setting(void **state)
     struct fixture *f = *state;
     CLEANUP(free_p) char *example = read_example();
     const struct config *config = load_good(f, "");
-    const struct conf_table *const tables[] = {&agent_table,   &mqtt_table,   &encode_table,
-                                               &printer_table, &camera_table, &config->unit_table};
+    const struct conf_table *const tables[] = {
+        &agent_table,   &mqtt_table,   &discovery_table,    &encode_table,
+        &printer_table, &camera_table, &config->unit_table,
+    };
 
     put(f, "mqtt-password", "x");
     put(f, "printer-password", "x");

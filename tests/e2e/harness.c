@@ -26,6 +26,7 @@ enum {
     TICK_MS = 10,
     PROGRAM_TIMEOUT_MS = 60000,
     HTTP_TIMEOUT_MS = 5000,
+    TAP_MESSAGES = 2048,
     BODY_MAX_BYTES = 64 * 1024 * 1024,
 };
 
@@ -171,8 +172,10 @@ static void tap_start(struct rig *rig, bool deaf_to_commands)
         "timelapse/v1/+/printer/#",
         "timelapse/v1/+/image/+/last/meta",
         "timelapse/v1/+/reply/#",
+        "homeassistant/#",
     };
-    struct mqtt_client_config config = {.settings = &rig->settings, .client_id = "rig"};
+    struct mqtt_client_config config = {
+        .settings = &rig->settings, .client_id = "rig", .inbox_max_messages = TAP_MESSAGES};
     struct error err;
 
     rig->settings = (struct mqtt_settings){
