@@ -10,6 +10,7 @@
 #include "agent/ctl_args.h"
 #include "agent/ctl_many.h"
 #include "agent/ctl_print.h"
+#include "agent/ctl_progress.h"
 #include "agent/ctl_request.h"
 #include "agent/ctl_say.h"
 #include "agent/ctl_task.h"
@@ -24,6 +25,7 @@ enum {
     LONG_TIMEOUT_MS = 6 * 3600 * 1000,
     PARAMS_MAX_BYTES = 16 * 1024,
     PARAMS_MAX_DEPTH = 16,
+    PAGES_MAX = 200,
 };
 
 enum stage {
@@ -40,7 +42,14 @@ struct command {
     char *unit;  /* NULL when it is for none */
     enum stage stage;
     int64_t videos_left;
+    char *job;   /* that makes it; NULL = unknown */
     bool failed; /* a video */
+    struct ctl_progress progress;
+    char *target;
+    const cJSON *given_args;
+    cJSON *items; /* of the pages of a list so far */
+    cJSON *page_args;
+    size_t pages;
 };
 
 /* --- which agent, which unit --- */
@@ -140,22 +149,32 @@ static const char *choose_target(struct ctl *ctl, const struct ctl_agent *agent)
 
 /* --- sending --- */
 
-static void send_command(struct ctl *ctl, const char *agent, const char *target)
+static void publish(struct ctl *ctl)
 {
     struct command *command = ctl->data;
     struct ctl_request *request = &command->request;
     CLEANUP(free_p)
-    char *topic = ctl_request_topic(request, ctl->options, agent, target, ctl->client_id);
-    CLEANUP(free_p) char *payload = ctl_request_payload(request, target);
+    char *topic =
+        ctl_request_topic(request, ctl->options, command->agent, command->target, ctl->client_id);
+    CLEANUP(free_p) char *payload = ctl_request_payload(request, command->target);
     int64_t timeout_ms = ctl_timeout_ms(ctl->options);
 
+    ctl_set_deadline(ctl, timeout_ms);
+    mqtt_publish_command(ctl->mqtt, topic, payload, NULL, (timeout_ms + 999) / 1000);
+}
+
+static void send_command(struct ctl *ctl, const char *agent, const char *target)
+{
+    struct command *command = ctl->data;
+    struct ctl_request *request = &command->request;
+
     command->agent = xstrdup(agent);
+    command->target = xstrdup(target);
     command->unit = request->scope == TOPIC_SCOPE_UNIT ? xstrdup(target) : NULL;
     command->label = xasprintf("%s: %s%s", target[0] ? target : agent, request->key ? "set " : "",
                                ctl_request_name(request));
     command->stage = STAGE_SENT;
-    ctl_set_deadline(ctl, timeout_ms);
-    mqtt_publish_command(ctl->mqtt, topic, payload, NULL, (timeout_ms + 999) / 1000);
+    publish(ctl);
 }
 
 static void try_send(struct ctl *ctl)
@@ -187,11 +206,65 @@ static bool makes_video(const struct ctl *ctl, const struct command *command, co
             str_equal(json_get_string(result, "state"), "building"));
 }
 
-static void print_done(const struct ctl *ctl, const struct command *command, const cJSON *result)
+/* --- lists come in pages --- */
+
+static void keep_items(struct command *command, const cJSON *items)
 {
-    if (ctl->options->quiet)
+    if (!command->items)
+        command->items = json_array();
+    for (const cJSON *item = json_first(items); item; item = json_next(item))
+        json_add(command->items, NULL, json_copy(item));
+}
+
+/* A person who asks for a page gets a page, and everybody else the whole list. */
+static bool wants_all_pages(const struct command *command)
+{
+    return !json_get(command->given_args, "cursor") && !json_get(command->given_args, "limit");
+}
+
+/* true: more of the list is to come. */
+static bool ask_next_page(struct ctl *ctl, struct command *command, const cJSON *result)
+{
+    const char *cursor = json_get_string(result, "next_cursor");
+    cJSON *args;
+
+    if (!cursor || !wants_all_pages(command) || ++command->pages == PAGES_MAX)
+        return false;
+    args = command->given_args ? json_copy(command->given_args) : json_object();
+    json_add_string(args, "cursor", cursor);
+    json_free(command->page_args);
+    command->page_args = args;
+    command->request.args = args;
+    command->request.id[0] = '\0'; /* a new request */
+    publish(ctl);
+    return true;
+}
+
+static void print_list(const struct ctl *ctl, struct command *command, const cJSON *result)
+{
+    const char *cursor = json_get_string(result, "next_cursor");
+    cJSON *list = json_object();
+
+    json_add(list, "items", TAKE(command->items));
+    ctl_print_document(list, ctl->options->colours);
+    json_free(list);
+    if (cursor)
+        ctl_note(ctl->options, "there is more: --cursor %s", cursor);
+}
+
+/* Then the answer is what was asked for. */
+static bool reads_something(const struct ctl_request *request)
+{
+    return request->method && (!request->verb || (request->verb->flags & VERB_READ));
+}
+
+static void print_done(const struct ctl *ctl, struct command *command, const cJSON *result)
+{
+    if (ctl->options->quiet && !reads_something(&command->request))
         return;
-    if (command->request.method) {
+    if (command->items) {
+        print_list(ctl, command, result);
+    } else if (command->request.method) {
         ctl_print_document(result, ctl->options->colours);
     } else {
         printf("%s done\n", command->label);
@@ -210,9 +283,15 @@ static void on_final(struct ctl *ctl, struct command *command, const struct ctl_
         ctl_exit(ctl, CTL_REFUSED);
         return;
     }
+    if (command->request.method && json_is_array(json_get(answer->result, "items"))) {
+        keep_items(command, json_get(answer->result, "items"));
+        if (ask_next_page(ctl, command, answer->result))
+            return;
+    }
     if (!ctl->options->json)
         print_done(ctl, command, answer->result);
     command->stage = STAGE_BUILDING;
+    replace_str(&command->job, json_get_string(answer->result, "job"));
     command->videos_left =
         makes_video(ctl, command, answer->result) ? count_cameras(ctl, command) : 0;
     if (command->videos_left == 0)
@@ -247,9 +326,14 @@ static void on_answer(struct ctl *ctl, struct command *command, const struct ctl
 
 /* --- the video that it makes --- */
 
+static const char *video_kind(const struct command *command)
+{
+    return str_equal(command->request.verb->name, "preview") ? "preview" : "final";
+}
+
 static bool is_our_video(const struct command *command, const cJSON *event)
 {
-    const char *kind = str_equal(command->request.verb->name, "preview") ? "preview" : "final";
+    const char *kind = video_kind(command);
     const char *type = json_get_string(event, "event_type");
 
     return str_equal(json_get_string(event, "kind"), kind) &&
@@ -263,6 +347,7 @@ static void on_video(struct ctl *ctl, struct command *command, const cJSON *even
 
     if (json_get(event, "error"))
         command->failed = true;
+    ctl_progress_erase(&command->progress);
     if (ctl->options->json) {
         ctl_print_json(event);
     } else if (!ctl->options->quiet) {
@@ -272,6 +357,15 @@ static void on_video(struct ctl *ctl, struct command *command, const cJSON *even
     fflush(stdout);
     if (--command->videos_left == 0)
         ctl_exit(ctl, command->failed ? CTL_REFUSED : CTL_OK);
+}
+
+static void on_jobs(struct command *command, const cJSON *jobs)
+{
+    const cJSON *job = ctl_progress_find(jobs, command->job, command->unit, video_kind(command));
+    CLEANUP(free_p) char *text = job ? ctl_progress_text(job) : NULL;
+
+    if (text)
+        ctl_progress_draw(&command->progress, text);
 }
 
 /* --- the task --- */
@@ -292,6 +386,8 @@ static void on_news(struct ctl *ctl, const struct ctl_news *news)
     else if (news->kind == TOPIC_UNIT_EVENT && command->stage == STAGE_BUILDING &&
              str_equal(news->id, command->unit) && is_our_video(command, news->json))
         on_video(ctl, command, news->json);
+    else if (news->kind == TOPIC_JOBS && command->stage == STAGE_BUILDING)
+        on_jobs(command, news->json);
     else if (news->kind == TOPIC_AVAILABILITY && news->agent->announced && !news->agent->online)
         ctl_exit(ctl, ctl_fail(ctl->options, CTL_NO_ANSWER,
                                "agent '%s' went offline before its answer", command->agent));
@@ -340,16 +436,23 @@ static char *what_is_left(const struct ctl *ctl)
 
 static int run_one(const struct ctl_options *options, struct command *command)
 {
-    static const char *const filters[] = {"availability",  "info",      "ack", "unit/+/event",
-                                          "unit/+/status", CTL_REPLIES, NULL};
+    static const char *const filters[] = {"availability",  "info", "ack",       "unit/+/event",
+                                          "unit/+/status", "jobs", CTL_REPLIES, NULL};
     static const struct ctl_task task = {.filters = filters,
                                          .is_complete = ctl_world_introduced,
                                          .on_news = on_news,
                                          .on_settled = on_settled,
                                          .on_deadline = on_deadline,
                                          .what_is_left = what_is_left};
-    int exit_code = ctl_run(options, &task, command);
+    int exit_code;
 
+    command->progress.wanted = options->progress;
+    exit_code = ctl_run(options, &task, command);
+    ctl_progress_erase(&command->progress);
+    json_free(command->items);
+    json_free(command->page_args);
+    free(command->target);
+    free(command->job);
     free(command->label);
     free(command->agent);
     free(command->unit);
@@ -358,7 +461,7 @@ static int run_one(const struct ctl_options *options, struct command *command)
 
 static int run_request(const struct ctl_options *options, const struct ctl_request *request)
 {
-    struct command command = {.request = *request};
+    struct command command = {.request = *request, .given_args = request->args};
 
     return ctl_options_many(options) ? ctl_many(options, &command.request)
                                      : run_one(options, &command);

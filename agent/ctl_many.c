@@ -10,6 +10,7 @@
 #include "agent/base/str.h"
 #include "agent/ctl_fleet.h"
 #include "agent/ctl_print.h"
+#include "agent/ctl_progress.h"
 #include "agent/ctl_say.h"
 #include "agent/ctl_table.h"
 #include "agent/ctl_task.h"
@@ -41,7 +42,7 @@ struct many {
     struct ctl_request *request;
     struct list replies; /* by agent */
     bool sent, late;     /* late: only what was accepted is still waited for */
-    bool drawn;          /* a line stands on the terminal */
+    struct ctl_progress progress;
 };
 
 /* --- who should answer --- */
@@ -230,24 +231,21 @@ static int exit_code_of(const struct many *many)
     return exit_code;
 }
 
-static void show_count(const struct ctl *ctl, struct many *many)
+static void show_count(struct many *many)
 {
+    size_t answered = count_state(many, REPLY_OK) + count_state(many, REPLY_REFUSED);
     size_t open = count_state(many, REPLY_AWAITED) + count_state(many, REPLY_ACCEPTED);
+    CLEANUP(free_p)
+    char *text = xasprintf("%zu of %zu agents have answered", answered, open + answered);
 
-    if (!ctl->options->progress)
-        return;
-    fprintf(stderr, "\r%zu of %zu agents have answered\033[K",
-            count_state(many, REPLY_OK) + count_state(many, REPLY_REFUSED),
-            open + count_state(many, REPLY_OK) + count_state(many, REPLY_REFUSED));
-    many->drawn = true;
+    ctl_progress_draw(&many->progress, text);
 }
 
 static void conclude(struct ctl *ctl)
 {
     struct many *many = ctl->data;
 
-    if (many->drawn)
-        fputs("\r\033[K", stderr);
+    ctl_progress_erase(&many->progress);
     if (ctl->options->json) {
         print_silent_json(many);
     } else if (!ctl->options->quiet || exit_code_of(many) != CTL_OK) {
@@ -262,7 +260,7 @@ static void conclude_when_all_answered(struct ctl *ctl)
 {
     struct many *many = ctl->data;
 
-    show_count(ctl, many);
+    show_count(many);
     if (count_state(many, REPLY_ACCEPTED) == 0 &&
         (many->late || count_state(many, REPLY_AWAITED) == 0))
         conclude(ctl);
@@ -376,11 +374,12 @@ int ctl_many(const struct ctl_options *options, struct ctl_request *request)
                                          .on_settled = on_settled,
                                          .on_deadline = on_deadline,
                                          .what_is_left = what_is_left};
-    struct many many = {.request = request};
+    struct many many = {.request = request, .progress = {.wanted = options->progress}};
     int exit_code;
 
     list_init(&many.replies);
     exit_code = ctl_run(options, &task, &many);
+    ctl_progress_erase(&many.progress);
     replies_free(&many);
     return exit_code;
 }

@@ -300,6 +300,13 @@ static void show_news(struct watch_data *watch, const struct ctl_news *news)
         show_event(watch, key, text);
 }
 
+/* ctl.c finds the exit code for it. */
+static void end_without_reader(struct ctl *ctl)
+{
+    if (ferror(stdout))
+        ctl_exit(ctl, CTL_OK);
+}
+
 /* A fleet says a lot: drawn at most a few times a second. */
 static void show_fleet_news(struct ctl *ctl, const struct ctl_news *news)
 {
@@ -326,8 +333,7 @@ static void on_news(struct ctl *ctl, const struct ctl_news *news)
     /* until all is there, an agent's availability may be behind its units' states */
     else if (ctl->settled)
         show_news(watch, news);
-    if (ferror(stdout)) /* nobody reads any more */
-        ctl_exit(ctl, CTL_OK);
+    end_without_reader(ctl);
 }
 
 static void show_first(struct ctl *ctl, const struct ctl_agent *agent)
@@ -353,6 +359,7 @@ static void on_settled(struct ctl *ctl)
     if (list_empty(&ctl->world.agents))
         ctl_note(ctl->options, "no agent was seen yet; waiting for one");
     ctl_set_deadline(ctl, ctl->options->timeout_ms);
+    end_without_reader(ctl);
 }
 
 static void on_deadline(struct ctl *ctl)

@@ -145,7 +145,7 @@ static bool take_availability(struct ctl_agent *agent, const struct mqtt_message
     return true;
 }
 
-/* "<prefix>/v1/<agent>/reply/<our client id>" */
+/* "<prefix>/v1/<agent>/reply/<our name>" */
 static bool parse_reply(const struct ctl_world *world, const char *prefix, const char *topic,
                         char ret_agent[64])
 {

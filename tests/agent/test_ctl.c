@@ -5,6 +5,8 @@
 #include "agent/base/str.h"
 #include "agent/ctl_args.h"
 #include "agent/ctl_help.h"
+#include "agent/ctl_progress.h"
+#include "agent/ctl_say.h"
 #include "agent/ctl_table.h"
 #include "agent/ctl_text.h"
 #include "agent/ctl_world.h"
@@ -232,6 +234,68 @@ static void test_help_knows_every_command_option_and_exit_code(void **state)
     free(all);
 }
 
+static cJSON *parse_json(const char *text)
+{
+    static const struct json_limits limits = {4096, 8};
+    struct error err;
+    cJSON *json;
+
+    assert_int_equal(json_parse(text, strlen(text), &limits, &json, &err), 0);
+    return json;
+}
+
+static void test_progress_is_a_bar_with_what_is_left(void **state)
+{
+    cJSON *jobs =
+        parse_json("[{\"id\":\"j1\",\"kind\":\"final\",\"unit\":\"a\",\"state\":\"queued\"},"
+                   "{\"id\":\"j2\",\"kind\":\"preview\",\"unit\":\"mk4\",\"state\":"
+                   "\"running\",\"progress\":35,\"eta_s\":72},"
+                   "{\"id\":\"j3\",\"kind\":\"final\",\"unit\":\"mk4\",\"state\":"
+                   "\"running\",\"progress\":250,\"eta_s\":null}]");
+
+    (void)state;
+    expect(ctl_progress_text(ctl_progress_find(jobs, "j1", "", "")), "a: final queued");
+    expect(ctl_progress_text(ctl_progress_find(jobs, NULL, "mk4", "preview")),
+           "mk4: preview [#######-------------]  35 %  1 min 12 s left");
+    expect(ctl_progress_text(ctl_progress_find(jobs, "other", "mk4", "final")),
+           "mk4: final [####################] 100 %");
+    assert_null(ctl_progress_find(jobs, "other", "b", "final"));
+    json_free(jobs);
+}
+
+static void test_nearest_word_is_near_or_none(void **state)
+{
+    static const char *const words[] = {"status", "start", "standby", "snapshot", "set"};
+    static const struct {
+        const char *typed, *meant;
+    } cases[] = {{"stauts", "status"},
+                 {"snap-shot", "snapshot"},
+                 {"strat", "start"},
+                 {"frobnicate", NULL},
+                 {"", NULL}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct ctl_nearest nearest = {.word = cases[i].typed};
+
+        for (size_t word = 0; word < ARRAY_LEN(words); word++)
+            ctl_nearest_try(&nearest, words[word]);
+        if (cases[i].meant)
+            assert_string_equal(nearest.best, cases[i].meant);
+        else
+            assert_null(nearest.best);
+    }
+}
+
+static void test_lines_are_cut_at_columns_and_colours_take_none(void **state)
+{
+    (void)state;
+    assert_int_equal(ctl_text_fit("abc", 2), 2);
+    assert_int_equal(ctl_text_fit("abc", 3), 3);
+    assert_int_equal(ctl_text_fit("\033[31mabc\033[0m", 2), 7);
+    assert_int_equal(ctl_text_fit("\xc3\xa9x", 1), 2);
+}
+
 /* --- the command line --- */
 
 static bool parse(struct ctl_options *options, int *exit_code, char **words)
@@ -360,6 +424,9 @@ int main(void)
         cmocka_unit_test(test_values_become_short_texts),
         cmocka_unit_test(test_table_aligns_characters_not_bytes),
         cmocka_unit_test(test_help_knows_every_command_option_and_exit_code),
+        cmocka_unit_test(test_progress_is_a_bar_with_what_is_left),
+        cmocka_unit_test(test_nearest_word_is_near_or_none),
+        cmocka_unit_test(test_lines_are_cut_at_columns_and_colours_take_none),
         cmocka_unit_test(test_every_verb_is_found_by_its_words),
         cmocka_unit_test(test_options_stand_before_and_behind_the_command),
         cmocka_unit_test(test_arguments_are_read_by_name_and_in_order),

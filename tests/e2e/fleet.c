@@ -64,7 +64,7 @@ static void send_ack(struct fleet *fleet, const char *agent, const char *id, boo
     char *ack = xasprintf("{\"id\":\"%s\",\"agent\":\"%s\",\"phase\":\"%s\",\"ok\":%s%s}", id,
                           agent, final ? "final" : "accepted", busy ? "false" : "true",
                           busy ? ",\"code\":-32000,\"error\":\"busy\",\"message\":\"not now\""
-                               : ",\"result\":{\"frame\":7}");
+                               : ",\"result\":{\"frame\":7,\"job\":\"j1\"}");
 
     mqtt_publish_event(fleet->client, topic, ack);
 }
@@ -199,6 +199,23 @@ void fleet_free(struct fleet *fleet)
     conf_values_done(&mqtt_table, &fleet->settings);
     free(fleet->last_topic);
     free(fleet);
+}
+
+void fleet_tell_progress(struct fleet *fleet, int percent)
+{
+    CLEANUP(free_p)
+    char *jobs = xasprintf("[{\"id\":\"j1\",\"kind\":\"preview\",\"unit\":\"u\",\"state\":"
+                           "\"running\",\"progress\":%d,\"eta_s\":12}]",
+                           percent);
+
+    publish(fleet, "a000", "jobs", jobs);
+}
+
+void fleet_tell_ready(struct fleet *fleet)
+{
+    mqtt_publish_event(fleet->client, BASE "a000/unit/u/event",
+                       "{\"event_type\":\"preview_ready\",\"kind\":\"preview\",\"file\":"
+                       "\"/media/p.mp4\"}");
 }
 
 size_t fleet_asked(const struct fleet *fleet)

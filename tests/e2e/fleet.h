@@ -22,6 +22,11 @@ struct fleet;
 struct fleet *fleet_new(struct rig *rig, size_t count, fleet_manner_fn manner) MUST_CHECK;
 void fleet_free(struct fleet *fleet);
 
+/* What the first agent says of the preview that it was asked for: how far it is; that it is ready.
+ */
+void fleet_tell_progress(struct fleet *fleet, int percent);
+void fleet_tell_ready(struct fleet *fleet);
+
 /* How many publishes asked for something; a fleet topic counts once. */
 size_t fleet_asked(const struct fleet *fleet);
 /* The last one's topic behind "timelapse/v1/". */

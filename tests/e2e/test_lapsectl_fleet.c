@@ -166,7 +166,7 @@ static void test_each_answer_refusal_and_silence_is_told(void **state)
     gather(scene, 10, some_are_odd);
     output = run(rig, WORDS("--all", "ping", "--timeout", "3"), 1);
 
-    expect_line(output.out, "a000", "a000 ok frame 7");
+    expect_line(output.out, "a000", "a000 ok frame 7, job j1");
     expect_line(output.out, "a003", "a003 offline was not asked");
     expect_line(output.out, "a005", "a005 silent is online, but did not answer in time");
     expect_line(output.out, "a008", "a008 refused busy (-32000): not now");
