@@ -45,6 +45,8 @@ static void on_final(const struct request_answer *answer, void *user)
     free(command);
 }
 
+static const struct request_asker asker = {.accepted = on_accepted, .final = on_final};
+
 void commands_tell(struct commands *commands, const char *ack)
 {
     mqtt_publish_event(commands->config.mqtt, commands->ack_topic, ack);
@@ -119,41 +121,55 @@ static char *label_of(const struct topic_target *target)
     return xstrdup(target->verb);
 }
 
+/* Why the message is refused whatever its verb; ACK_OK: it is not. */
+static enum ack_code check_message(struct command *command, const struct mqtt_message *message,
+                                   enum ack_code admitted, struct error *err)
+{
+    const struct commands_config *config = &command->commands->config;
+
+    if (reply_init(&command->reply, config->response_rule, message, err) < 0)
+        return ACK_FORBIDDEN;
+    if (admitted != ACK_OK)
+        error_set(err, -1, "too many commands; at most %d at once, then one in %d ms",
+                  REQUESTS_BURST, REQUESTS_REFILL_MS);
+    return admitted;
+}
+
+static void ask(struct command *command, struct request_asked *asked,
+                const struct topic_target *target, struct envelope *envelope)
+{
+    asked->args =
+        target->request == TOPIC_SET ? setting_args(target, envelope) : TAKE(envelope->args);
+    request_start(command->commands->config.requests, asked, &asker, command);
+}
+
 void commands_on_message(struct commands *commands, const struct topic_target *target,
                          const struct mqtt_message *message, enum ack_code admitted)
 {
-    static const struct request_asker asker = {.accepted = on_accepted, .final = on_final};
     struct command *command = xcalloc(1, sizeof(*command));
     CLEANUP(free_p) char *label = label_of(target);
-    struct envelope envelope;
-    struct error err = {0};
-    enum ack_code code = parse(target, message, &envelope, &err);
     struct request_asked asked = {
         .target = target->id,
         .label = label,
         .fleet = target->broadcast,
-        .id = envelope.id,
         .hash = hash_of(message),
-        .expires_at = envelope.expires_at,
         .expires_at_broker = message->expires,
     };
+    struct envelope envelope;
+    struct error err = {0}, parse_err = {0};
+    enum ack_code parsed = parse(target, message, &envelope, &parse_err), code;
 
     command->commands = commands;
     find_verb(&asked, target);
-    if (reply_init(&command->reply, commands->config.response_rule, message, &err) < 0)
-        code = ACK_FORBIDDEN;
-    if (code == ACK_OK && admitted != ACK_OK) {
-        error_set(&err, -1, "too many commands; at most %d at once, then one in %d ms",
-                  REQUESTS_BURST, REQUESTS_REFILL_MS);
-        code = admitted;
-    }
-    if (code == ACK_OK)
-        asked.args =
-            target->request == TOPIC_SET ? setting_args(target, &envelope) : TAKE(envelope.args);
-    if (code == ACK_OK)
-        request_start(commands->config.requests, &asked, &asker, command);
-    else
+    asked.id = envelope.id;
+    asked.expires_at = envelope.expires_at;
+    code = check_message(command, message, admitted, &err);
+    if (code != ACK_OK)
         request_refuse(commands->config.requests, &asked, code, err.text, &asker, command);
+    else if (parsed != ACK_OK)
+        request_refuse(commands->config.requests, &asked, parsed, parse_err.text, &asker, command);
+    else
+        ask(command, &asked, target, &envelope);
     envelope_done(&envelope);
 }
 

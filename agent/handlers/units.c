@@ -19,12 +19,13 @@ void handle_unit_create(struct call *call)
 void handle_unit_start(struct call *call)
 {
     struct unit *unit = call_find_unit(call);
-    const cJSON *settings = json_get(call->args, "settings");
     CLEANUP(free_p) char *problems = NULL;
+    const cJSON *settings;
     enum ack_code code;
 
     if (!unit)
         return;
+    settings = json_get(call->args, "settings");
     if (!settings || unit_session(unit)) {
         unit_command(unit, SESSION_CMD_START, call->answer, call->user);
         return;
