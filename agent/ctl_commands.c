@@ -37,6 +37,14 @@ const struct ctl_own_command ctl_own_commands[] = {
      .details = ctl_acl_details,
      .args = ctl_acl_args,
      .run = ctl_acl},
+    {.name = "convert",
+     .usage = "duetlapse|moonraker [OPTIONS|FILE]",
+     .help = "print a configuration made of a DuetLapse3 command line or a moonraker.conf",
+     .details = "convert duetlapse '-duet 192.168.7.101 -seconds 15 …' or a file of options; "
+                "convert moonraker FILE. Without either, standard input is read. What is not "
+                "carried over stands in the comments.",
+     .flags = CTL_WORDS_LAST,
+     .run = ctl_convert},
     {.name = "completion",
      .usage = "bash|zsh|fish",
      .help = "print the completion script for a shell: source <(lapsectl completion bash)",

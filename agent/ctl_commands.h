@@ -45,6 +45,7 @@ int ctl_status(const struct ctl_options *options, char **words, int word_count);
 int ctl_watch(const struct ctl_options *options, char **words, int word_count);
 int ctl_call(const struct ctl_options *options, char **words, int word_count);
 int ctl_set(const struct ctl_options *options, char **words, int word_count);
+int ctl_convert(const struct ctl_options *options, char **words, int word_count);
 int ctl_acl(const struct ctl_options *options, char **words, int word_count);
 /* A verb of the table. */
 int ctl_verb(const struct ctl_options *options, const struct verb *verb, char **words,

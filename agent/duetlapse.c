@@ -198,7 +198,8 @@ static bool take_word(const char **at, struct buf *word)
     return true;
 }
 
-static void split(struct parse *parse, const char *text)
+/* false: it is none. */
+static bool split(struct parse *parse, const char *text)
 {
     CLEANUP(buf_done) struct buf word = BUF_INIT(DUETLAPSE_MAX_BYTES);
     const char *at = text;
@@ -210,15 +211,15 @@ static void split(struct parse *parse, const char *text)
             continue;
         }
         if (*at == '\0')
-            return;
+            return true;
         buf_clear(&word);
         if (!take_word(&at, &word)) {
             problems_add(&parse->result->problems, "a quote is never closed");
-            return;
+            return false;
         }
         if (parse->words.count == WORDS_MAX) {
             problems_add(&parse->result->problems, "more than %d words", WORDS_MAX);
-            return;
+            return false;
         }
         parse->words.items[parse->words.count++] = xstrdup(buf_text(&word));
     }
@@ -300,6 +301,8 @@ static size_t take_pair(struct parse *parse, size_t at)
     if (!first || str_to_double(first, &parse->given.pair[0]) < 0 ||
         str_to_double(second, &parse->given.pair[1]) < 0) {
         problems_add(&parse->result->problems, "-movehead: needs two numbers: -movehead 10 5");
+        while (at < words->count && !is_option(words->items[at]))
+            at++;
         return at;
     }
     return at + (comma ? 1 : 2);
@@ -586,6 +589,22 @@ static void map_printer(struct parse *parse)
         replace_str(&parse->result->password, given->values[PASSWORD]);
 }
 
+static void understand(struct parse *parse)
+{
+    take_options(parse);
+    sort_options(parse);
+    check_camera(parse, CAMERA1, WEBURL1, CAMPARAM1);
+    check_camera(parse, CAMERA2, WEBURL2, CAMPARAM2);
+    check_capture(parse);
+    warn(parse);
+    map_printer(parse);
+    map_triggers(parse);
+    map_park(parse);
+    map_video(parse);
+    map_camera(parse, 0, CAMERA1, WEBURL1);
+    map_camera(parse, 1, CAMERA2, WEBURL2);
+}
+
 void duetlapse_parse(const char *text, struct duetlapse *ret)
 {
     struct parse parse = {.result = ret};
@@ -595,19 +614,8 @@ void duetlapse_parse(const char *text, struct duetlapse *ret)
         problems_add(&ret->problems, "is longer than %d bytes", DUETLAPSE_MAX_BYTES);
         return;
     }
-    split(&parse, text);
-    take_options(&parse);
-    sort_options(&parse);
-    check_camera(&parse, CAMERA1, WEBURL1, CAMPARAM1);
-    check_camera(&parse, CAMERA2, WEBURL2, CAMPARAM2);
-    check_capture(&parse);
-    warn(&parse);
-    map_printer(&parse);
-    map_triggers(&parse);
-    map_park(&parse);
-    map_video(&parse);
-    map_camera(&parse, 0, CAMERA1, WEBURL1);
-    map_camera(&parse, 1, CAMERA2, WEBURL2);
+    if (split(&parse, text))
+        understand(&parse);
     words_done(&parse.words);
 }
 
