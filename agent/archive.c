@@ -203,11 +203,15 @@ struct archive *archive_new(struct loop *loop, struct journal *journal, struct f
 void archive_free(struct archive *archive)
 {
     struct deletion *deletion;
+    struct error err;
 
     if (!archive)
         return;
+    error_set(&err, -ECANCELED, "the agent stops; it goes on when it is started again");
     LIST_FOR_EACH(&archive->deletions, deletion, struct deletion, link)
     {
+        if (deletion->done)
+            deletion->done(-ECANCELED, &err, deletion->user);
         deletion->archive = NULL;
         if (deletion->on_worker)
             list_remove(&deletion->link);

@@ -16,7 +16,8 @@ struct archive *archive_new(struct loop *loop, struct journal *journal,
                             struct frame_store *store) MUST_CHECK;
 void archive_free(struct archive *archive); /* NULL is fine */
 
-/* result 0: nothing of it is there any more. -EPERM: it lies outside of media_dir. */
+/* result 0: nothing of it is there any more. -EPERM: it lies outside of media_dir. -ECANCELED, from
+ * archive_free(): it is finished at the next start. */
 typedef void (*archive_done_fn)(int result, const struct error *err, void *user);
 /* The session with its frames, its videos and its directory; the row is copied. done (NULL is fine)
  * comes once, later. */

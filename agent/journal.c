@@ -185,6 +185,14 @@ void journal_queue(struct journal *journal, struct write *write, journal_done_fn
         work_start(journal);
 }
 
+void journal_settle(struct journal *journal, journal_done_fn done, void *user)
+{
+    if (journal->working)
+        journal_queue(journal, write_new(NO_STATEMENT), done, user);
+    else
+        done(0, NULL, user);
+}
+
 /* --- open and close --- */
 
 static struct journal *journal_new(struct loop *loop, const char *dir)

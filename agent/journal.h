@@ -24,6 +24,9 @@ void journal_close(struct journal *journal);
 
 typedef void (*journal_done_fn)(int result, const struct error *err, void *user);
 
+/* done comes when everything that was written before can be read: at once when it can already. */
+void journal_settle(struct journal *journal, journal_done_fn done, void *user);
+
 /* --- sessions --- */
 struct journal_session {
     char *id, *unit, *printer, *job, *dir; /* printer, job: NULL when none */

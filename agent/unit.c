@@ -404,6 +404,7 @@ struct unit *unit_new(const struct unit_config *config, const struct unit_callba
     unit->last_cause.layer = -1;
     unit->shots = shot_queue_new(config->settings->cameras.count, &unit_shot_events, unit);
     unit->retry = timer_new(config->services.loop, on_retry, unit);
+    unit->leaving = timer_new(config->services.loop, unit_on_leaving, unit);
     unit->triggers = triggers_open(config->services.loop, config->settings, unit_on_trigger, unit);
     if (recover(unit)) {
         if (unit->state == SESSION_BUILDING)
@@ -425,6 +426,7 @@ void unit_free(struct unit *unit)
     session_free(unit->session);
     triggers_close(unit->triggers);
     timer_free(unit->retry);
+    timer_free(unit->leaving);
     free(unit->cameras);
     free(unit);
 }

@@ -8,6 +8,45 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* --- what was written is read --- */
+
+struct settling {
+    struct call *call; /* NULL: it gave up waiting */
+    handler_fn handler;
+};
+
+static void on_settled(int result, const struct error *err, void *user)
+{
+    struct settling *settling = user;
+    struct call *call = settling->call;
+    handler_fn handler = settling->handler;
+
+    (void)result, (void)err; /* what could not be written is not there */
+    free(settling);
+    if (!call)
+        return;
+    call->cancel = NULL;
+    handler(call);
+}
+
+static void cancel_settling(struct call *call)
+{
+    struct settling *settling = call->work;
+
+    settling->call = NULL;
+}
+
+void archive_settle(struct call *call, handler_fn handler)
+{
+    struct settling *settling = xcalloc(1, sizeof(*settling));
+
+    settling->call = call;
+    settling->handler = handler;
+    call->work = settling;
+    call->cancel = cancel_settling;
+    journal_settle(call->rooms->journal, on_settled, settling);
+}
+
 /* --- pages --- */
 
 int archive_list_begin(struct archive_list *list, struct call *call)
@@ -124,7 +163,7 @@ void archive_task_done(int result, const struct error *err, void *user)
     struct archive_task *task = user;
     struct call *call = task->call;
 
-    if (task->newest && access(task->newest, F_OK) != 0)
+    if (result != -ECANCELED && task->newest && access(task->newest, F_OK) != 0)
         task->rooms->on_video_gone(task->unit, task->rooms->user);
     if (call)
         call->cancel = NULL;

@@ -7,6 +7,10 @@
 #include "agent/handlers/handlers.h"
 #include "agent/journal.h"
 
+/* Calls the handler when the journal can be read as it was last written: what was announced a
+ * moment ago is there. */
+void archive_settle(struct call *call, handler_fn handler);
+
 /* A page of rows; the cursor is the number of rows before it. */
 struct archive_list {
     struct call *call;

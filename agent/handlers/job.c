@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "agent/handlers/handlers.h"
+#include "agent/handlers/archive.h"
 
 #include "agent/base/str.h"
 #include "agent/jobs.h"
@@ -24,8 +24,7 @@ void handle_job_get(struct call *call)
         call_answer(call, ACK_UNKNOWN_TARGET, "there is no such job; job.list names them", NULL);
 }
 
-/* job.add and video.build. */
-void handle_job_add(struct call *call)
+static void add_job(struct call *call)
 {
     const char *kind = json_get_string(call->args, "kind");
     const struct job *job = NULL;
@@ -46,6 +45,12 @@ void handle_job_add(struct call *call)
     json_add_string(result, "job", job_id(job));
     json_add_string(result, "state", "queued");
     call_succeed(call, result);
+}
+
+/* job.add and video.build. */
+void handle_job_add(struct call *call)
+{
+    archive_settle(call, add_job);
 }
 
 static void answer_state(struct call *call, enum ack_code code, const struct error *err)

@@ -71,7 +71,7 @@ static void list_session(const struct journal_session *row, void *user)
     archive_list_add(list, describe(row, list->call->rooms));
 }
 
-void handle_session_list(struct call *call)
+static void list_sessions(struct call *call)
 {
     struct archive_list list;
     struct error err = {0};
@@ -81,6 +81,11 @@ void handle_session_list(struct call *call)
         rc = journal_list_sessions(call->rooms->journal, json_get_string(call->args, "unit"), NULL,
                                    &list.range, list_session, &list, &err);
     archive_list_end(&list, rc, &err);
+}
+
+void handle_session_list(struct call *call)
+{
+    archive_settle(call, list_sessions);
 }
 
 /* --- session.get --- */
@@ -146,7 +151,7 @@ static bool find_session(struct call *call, struct journal_session *ret_row)
     return false;
 }
 
-void handle_session_get(struct call *call)
+static void get_session(struct call *call)
 {
     struct journal_session row;
     struct error err = {0};
@@ -161,6 +166,11 @@ void handle_session_get(struct call *call)
         call_answer(call, ACK_OK, NULL, json);
     json_free(json);
     journal_session_done(&row);
+}
+
+void handle_session_get(struct call *call)
+{
+    archive_settle(call, get_session);
 }
 
 /* --- session.delete --- */
@@ -179,7 +189,7 @@ static char *refusal(const struct journal_session *row, const struct handler_roo
     return NULL;
 }
 
-void handle_session_delete(struct call *call)
+static void delete_session(struct call *call)
 {
     struct journal_session row;
     CLEANUP(free_p) char *why_not = NULL;
@@ -204,4 +214,9 @@ void handle_session_delete(struct call *call)
         archive_delete_session(call->rooms->archive, &row, archive_task_done, task);
     }
     journal_session_done(&row);
+}
+
+void handle_session_delete(struct call *call)
+{
+    archive_settle(call, delete_session);
 }

@@ -16,7 +16,7 @@ static void list_video(const struct journal_video *video, void *user)
     archive_list_add(user, archive_describe_video(video));
 }
 
-void handle_video_list(struct call *call)
+static void list_videos(struct call *call)
 {
     struct journal_video_filter filter = {.session = json_get_string(call->args, "session"),
                                           .unit = json_get_string(call->args, "unit"),
@@ -29,6 +29,11 @@ void handle_video_list(struct call *call)
         rc = journal_list_videos(call->rooms->journal, &filter, &list.range, list_video, &list,
                                  &err);
     archive_list_end(&list, rc, &err);
+}
+
+void handle_video_list(struct call *call)
+{
+    archive_settle(call, list_videos);
 }
 
 /* --- video.delete --- */
@@ -70,7 +75,7 @@ static int find_video(struct call *call, struct found *ret_found, struct error *
     return journal_list_videos(call->rooms->journal, &filter, &all, match_video, ret_found, err);
 }
 
-void handle_video_delete(struct call *call)
+static void delete_video(struct call *call)
 {
     struct found found = {.file = json_get_string(call->args, "file")};
     CLEANUP(free_p) char *message = NULL;
@@ -92,4 +97,9 @@ void handle_video_delete(struct call *call)
         archive_delete_video(call->rooms->archive, found.path, archive_task_done, task);
     }
     found_done(&found);
+}
+
+void handle_video_delete(struct call *call)
+{
+    archive_settle(call, delete_video);
 }

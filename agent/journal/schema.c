@@ -56,6 +56,7 @@ const char *const schema_steps[SCHEMA_VERSION] = {
 
 /* Never REPLACE: it deletes the old row first, and a session's frames would go with it. */
 const char *const statement_sql[STATEMENT_COUNT] = {
+    [NO_STATEMENT] = "SELECT 1 WHERE 0",
     [PUT_SESSION] =
         "INSERT INTO sessions (id, unit, printer, job, dir, state, end, settings, started_at,"
         " ended_at, missed, last_layer, frames, bytes)"

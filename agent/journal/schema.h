@@ -8,6 +8,7 @@ enum { SCHEMA_VERSION = 3 };
 extern const char *const schema_steps[SCHEMA_VERSION];
 
 enum statement {
+    NO_STATEMENT, /* of journal_settle() */
     PUT_SESSION,
     DELETE_SESSION,
     ADD_FRAME,

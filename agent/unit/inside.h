@@ -19,6 +19,7 @@ struct unit {
     const cJSON *overrides; /* settings that stand for one session only; NULL: none */
     struct triggers *triggers;
     struct timer *retry;
+    struct timer *leaving; /* the session goes to the queue, not from inside its own calls */
 
     enum session_state state;
     int64_t state_since;
@@ -68,6 +69,8 @@ void unit_leave_builds(struct unit *unit);
 /* How far the build under way is, 0..1. */
 void unit_show_progress(struct unit *unit, double progress);
 void unit_preview(struct unit *unit, answer_fn answer, void *user);
+/* Of the timer leaving. */
+void unit_on_leaving(void *user);
 /* The final video begins when nothing else of the session is under way. */
 void unit_continue_finish(struct unit *unit);
 

@@ -57,6 +57,7 @@ void unit_cancel_builds(struct unit *unit)
     error_set(&err, -ECANCELED, "the session was %s", unit->end);
     end_job(unit, &unit->preview_job, &err);
     end_job(unit, &unit->final_job, &err);
+    unit->pause_wanted = false;
 }
 
 void unit_leave_builds(struct unit *unit)
@@ -158,10 +159,8 @@ static void on_stop_final(enum job_state state, void *user)
         return;
     }
     unit->pause_wanted = true;
-    if (!unit->finish_wanted) { /* the build has begun: its last frame is there */
-        hand_over(unit, NULL);
-        close_finished(unit);
-    }
+    if (!unit->finish_wanted) /* the build has begun: its last frame is there */
+        timer_start(unit->leaving, 0);
 }
 
 void unit_begin_final(struct unit *unit)
@@ -172,17 +171,25 @@ void unit_begin_final(struct unit *unit)
     show_build(unit);
 }
 
+void unit_on_leaving(void *user)
+{
+    struct unit *unit = user;
+
+    if (!unit->pause_wanted || !unit->final_job)
+        return;
+    hand_over(unit, NULL);
+    close_finished(unit);
+}
+
 void unit_continue_finish(struct unit *unit)
 {
     if (!unit->finish_wanted || !shot_queue_idle(unit->shots) || session_building(unit->session))
         return;
     unit->finish_wanted = false;
-    if (unit->pause_wanted) {
-        hand_over(unit, NULL);
-        close_finished(unit);
-        return;
-    }
-    session_finish(unit->session, on_final_video, on_built, unit);
+    if (unit->pause_wanted)
+        timer_start(unit->leaving, 0);
+    else
+        session_finish(unit->session, on_final_video, on_built, unit);
 }
 
 void unit_on_late_video(struct unit *unit, const char *type, const cJSON *data)

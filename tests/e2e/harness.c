@@ -108,6 +108,22 @@ void rig_linger(struct rig *rig, int64_t ms)
 
 /* --- the tap --- */
 
+/* Killed between sending an event and hearing that it came, the agent sends it once more. */
+static bool is_repeated(const struct rig *rig, const struct rig_message *row)
+{
+    const char *boot = json_get_string(row->json, "boot");
+    int64_t seq, other;
+
+    if (!boot || !json_get_int(row->json, "seq", &seq) || !json_get(row->json, "event_type"))
+        return false;
+    for (const struct rig_message *before = row - 1; before >= rig->messages; before--)
+        if (str_equal(before->topic, row->topic) &&
+            str_equal(json_get_string(before->json, "boot"), boot) &&
+            json_get_int(before->json, "seq", &other) && other == seq)
+            return true;
+    return false;
+}
+
 static void note(struct rig *rig, const struct mqtt_message *message)
 {
     bool below = str_starts_with(message->topic, BELOW);
@@ -133,6 +149,7 @@ static void note(struct rig *rig, const struct mqtt_message *message)
                            ? xstrndup((const char *)message->correlation, message->correlation_len)
                            : NULL,
     };
+    row->repeated = is_repeated(rig, row);
 }
 
 static void on_tap_message(const struct mqtt_message *message, void *user)
@@ -257,7 +274,8 @@ bool rig_says(const struct rig *rig, const char *topic, const char *text)
 
 static bool is_event(const struct rig_message *message, const char *type)
 {
-    return str_starts_with(message->topic, "unit/") && str_ends_with(message->topic, "/event") &&
+    return !message->repeated && str_starts_with(message->topic, "unit/") &&
+           str_ends_with(message->topic, "/event") &&
            str_equal(json_get_string(message->json, "event_type"), type);
 }
 

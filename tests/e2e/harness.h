@@ -38,6 +38,7 @@ struct rig_message {
     const char *payload; /* NUL-terminated */
     size_t len;
     bool retained;
+    bool repeated; /* an event that was heard before: same boot, same seq */
     int64_t at_mono_ms;
     const cJSON *json;       /* NULL when it is none */
     const char *correlation; /* MQTT 5, as text; NULL = none */
