@@ -240,19 +240,20 @@ static int set_tls(struct mosquitto *handle, const struct connection_config *con
     return rc;
 }
 
-static int set_will(struct mosquitto *handle, const struct connection_config *config, int protocol)
+static int set_will(struct mosquitto *handle, const struct connection_config *config,
+                    const struct connection_plan *plan)
 {
     mosquitto_property *properties = NULL;
     int rc = MOSQ_ERR_SUCCESS;
 
     if (!config->will_topic)
         return rc;
-    if (protocol == 5 && config->session_expiry_s > CONNECTION_WILL_DELAY_S)
+    if (plan->protocol == 5 && config->session_expiry_s > CONNECTION_WILL_DELAY_S)
         rc = mosquitto_property_add_int32(&properties, MQTT_PROP_WILL_DELAY_INTERVAL,
                                           CONNECTION_WILL_DELAY_S);
     if (rc == MOSQ_ERR_SUCCESS)
-        rc = mosquitto_will_set_v5(handle, config->will_topic, strlen("offline"), "offline", 1,
-                                   true, properties);
+        rc = mosquitto_will_set_v5(handle, config->will_topic, strlen("offline"), "offline",
+                                   !plan->will_qos_0, !plan->will_not_retained, properties);
     if (rc != MOSQ_ERR_SUCCESS)
         mosquitto_property_free_all(&properties); /* else the handle owns them */
     return rc;
@@ -269,9 +270,9 @@ static void set_callbacks(struct mosquitto *handle)
 }
 
 static int set_options(struct mosquitto *handle, const struct connection_config *config,
-                       int protocol)
+                       const struct connection_plan *plan)
 {
-    int version = protocol == 5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311;
+    int version = plan->protocol == 5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311;
     int rc = mosquitto_threaded_set(handle, true);
 
     if (rc == MOSQ_ERR_SUCCESS)
@@ -285,7 +286,7 @@ static int set_options(struct mosquitto *handle, const struct connection_config 
     if (rc == MOSQ_ERR_SUCCESS && config->tls)
         rc = set_tls(handle, config);
     if (rc == MOSQ_ERR_SUCCESS)
-        rc = set_will(handle, config, protocol);
+        rc = set_will(handle, config, plan);
     return rc;
 }
 
@@ -313,8 +314,7 @@ int connection_new(const struct connection_config *config, const struct connecti
     connection->inbox = inbox;
     pthread_mutex_init(&connection->lock, NULL);
     connection->handle = mosquitto_new(config->client_id, plan->clean, connection);
-    rc = connection->handle ? set_options(connection->handle, config, plan->protocol)
-                            : MOSQ_ERR_INVAL;
+    rc = connection->handle ? set_options(connection->handle, config, plan) : MOSQ_ERR_INVAL;
     if (rc != MOSQ_ERR_SUCCESS) {
         connection_free(connection);
         return new_failed(config, rc, err);

@@ -33,6 +33,8 @@ struct connection_plan {
     int protocol;    /* 5 or 4 */
     bool clean;      /* start without the session of before */
     bool probe;      /* leave again as soon as the broker accepts; no event tells of it */
+    /* for a broker that takes no better will */
+    bool will_not_retained, will_qos_0;
 };
 
 struct connection;

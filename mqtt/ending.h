@@ -30,6 +30,8 @@ enum mqtt_reason {
     REASON_BANNED = 0x8a,
     REASON_BAD_AUTHENTICATION_METHOD = 0x8c,
     REASON_TAKEN_OVER = 0x8e,
+    REASON_NO_RETAIN = 0x9a, /* not for our will */
+    REASON_NO_QOS = 0x9b,    /* nor QoS 1 */
 };
 
 struct ending {

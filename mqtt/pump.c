@@ -20,8 +20,8 @@ enum {
     JOIN_TIMEOUT_MS = 2000,
     SETUP_WAIT_MS = 60000, /* a person must act first */
     STABLE_MS = 5000,      /* a link that lived so long starts the back-off anew */
-    SHORT_LIFE_MS = 30000,
-    SHORT_LIVES_MAX = 3,
+    SHORT_LIFE_MS = 10000,
+    SHORT_LIVES_MAX = 4,
 };
 
 enum quit { QUIT_NOT, QUIT_CLOSE, QUIT_NOW };
@@ -45,7 +45,8 @@ struct pump {
 
     /* pump thread only */
     struct negotiation negotiation;
-    bool had_session; /* the broker may still hold our session */
+    bool will_not_retained, will_qos_0; /* it takes no better one */
+    bool had_session;                   /* the broker may still hold our session */
     int failures;
     int short_lives; /* connections in a row that the broker accepted and soon closed */
 };
@@ -125,6 +126,8 @@ static struct connection_plan plan_next(struct pump *pump, unsigned number)
         .protocol = protocol,
         .clean = protocol != 5 || pump->config.session_expiry_s == 0 || !pump->had_session,
         .probe = negotiation_is_probe(&pump->negotiation),
+        .will_not_retained = pump->will_not_retained,
+        .will_qos_0 = pump->will_qos_0,
     };
 }
 
@@ -138,6 +141,21 @@ static void run_lent(struct pump *pump, struct connection *connection,
         pump->had_session = plan->protocol == 5;
 }
 
+/* Whether the broker refused our will for what it can be asked to do without; each once. */
+static bool lower_will(struct pump *pump, const struct ending *ending)
+{
+    bool *flag = NULL;
+
+    if (ending->kind == ENDING_REFUSED && ending->code == REASON_NO_RETAIN)
+        flag = &pump->will_not_retained;
+    else if (ending->kind == ENDING_REFUSED && ending->code == REASON_NO_QOS)
+        flag = &pump->will_qos_0;
+    if (!flag || *flag)
+        return false;
+    *flag = true;
+    return true;
+}
+
 /* One connection; returns how long to wait until the next one. */
 static int64_t attempt(struct pump *pump, unsigned number)
 {
@@ -146,6 +164,7 @@ static int64_t attempt(struct pump *pump, unsigned number)
     struct ending ending;
     struct error err;
     enum quit quit;
+    bool again;
 
     if (connection_new(&pump->config, &plan, &pump->inbox, &connection, &err) < 0) {
         push_down(pump, number, &err, true);
@@ -154,8 +173,10 @@ static int64_t attempt(struct pump *pump, unsigned number)
     run_lent(pump, connection, &plan, &ending);
     quit = lend(pump, NULL, 0);
     connection_free(connection);
-    if (negotiation_result(&pump->negotiation, ending_outcome(&ending), clock_mono_ms()) &&
-        quit == QUIT_NOT)
+    again = lower_will(pump, &ending);
+    if (negotiation_result(&pump->negotiation, ending_outcome(&ending), clock_mono_ms()))
+        again = true;
+    if (again && quit == QUIT_NOT)
         return 0; /* a step of the negotiation is no failure to speak of */
     see_rival(pump, &ending);
     push_ending(pump, number, &ending);

@@ -339,6 +339,37 @@ static void test_refused_login_is_said_and_stops_no_print(void **state)
     rig_pass(rig);
 }
 
+static bool log_says(struct rig *rig, const char *log, const char *words)
+{
+    CLEANUP(free_p) char *path = path_join(rig_dir(rig), log);
+    CLEANUP(free_p) char *text = NULL;
+
+    return path_read_file(path, LOG_MAX_BYTES, &text, NULL, NULL) == 0 && strstr(text, words);
+}
+
+/* A cloned SD card: the two throw each other out until one of them says why and stays away. */
+static void test_two_agents_of_one_id_are_told_apart_for_people(void **state)
+{
+    static const char words[] = "another agent uses this id";
+    static const char clone_conf[] = "agent = { id = \"pi01\"; data_dir = \"%dir/data2\"; };\n"
+                                     "mqtt = { host = \"127.0.0.1\"; port = %mqtt; };\n";
+    struct scene *scene = *state;
+    struct rig *rig = scene->rig;
+    CLEANUP(free_p) char *clone_log = path_join(rig_dir(rig), "clone.txt");
+    CLEANUP(free_p) char *path = path_join(rig_dir(rig), "lapsed.conf");
+    const char *argv[] = {LAPSED_PROGRAM, "--config", path, NULL};
+    struct child clone = {0};
+
+    rig_agent_start(rig);
+    conf_write(rig, clone_conf);
+    child_start(&clone, argv, clone_log);
+    RIG_WAIT(rig, log_says(rig, "lapsed.txt", words) || log_says(rig, "clone.txt", words));
+    assert_true(rig_agent_running(rig));
+    assert_false(child_ended(&clone));
+    child_signal(&clone, SIGKILL);
+    rig_pass(rig);
+}
+
 static void test_killed_agent_is_offline_for_everybody(void **state)
 {
     struct scene *scene = *state;
@@ -379,6 +410,7 @@ int main(void)
         TEST(test_print_without_a_broker_is_told_later, setup),
         TEST(test_events_of_an_outage_survive_kills_of_the_agent, setup),
         TEST(test_refused_login_is_said_and_stops_no_print, setup_login),
+        TEST(test_two_agents_of_one_id_are_told_apart_for_people, setup),
         TEST(test_killed_agent_is_offline_for_everybody, setup),
         TEST(test_agent_back_at_once_was_never_offline, setup),
     };

@@ -334,10 +334,10 @@ static void being_thrown_out_again_and_again_is_said_and_not_answered_at_once(vo
     start_agent(f);
     RIG_WAIT(&f->rig, f->agent.problems == 1);
     assert_non_null(strstr(f->agent.problem.text, "another agent uses this id"));
-    assert_int_equal(f->fake.connections, 3);
+    assert_int_equal(f->fake.connections, 4);
     until_ms = clock_mono_ms() + 1200;
     RIG_WAIT(&f->rig, clock_mono_ms() > until_ms);
-    assert_int_equal(f->fake.connections, 3);
+    assert_int_equal(f->fake.connections, 4);
     fixture_free(f);
 }
 

@@ -310,6 +310,41 @@ static void a_new_certificate_of_the_broker_is_found(void **state)
     RIG_WAIT(&f->rig, f->agent.ups == 1);
 }
 
+/* SIGPIPE is as it is in every program: it would end this test. */
+static void a_broker_that_dies_under_our_writes_ends_nobody(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(free_p) char *large = xcalloc(1, 100001);
+
+    memset(large, 'x', 100000);
+    start(f);
+    RIG_WAIT(&f->rig, f->agent.ups == 1);
+    for (int round = 1; round <= 3; round++) {
+        for (int i = 0; i < 20; i++)
+            mqtt_publish_event(f->agent.client, "x", large);
+        broker_kill(f->broker);
+        RIG_WAIT(&f->rig, f->agent.downs >= round);
+        broker_start(f->broker);
+        RIG_WAIT(&f->rig, f->agent.ups == round + 1);
+    }
+}
+
+/* OpenSSL holds more than the socket shows: a library that waits for the socket leaves it there. */
+static void a_burst_over_tls_arrives_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct mqtt_link link;
+
+    start(f);
+    mqtt_subscribe(f->agent.client, "x", false);
+    RIG_WAIT(&f->rig, f->agent.ups == 1);
+    for (int i = 0; i < 400; i++)
+        mqtt_publish_event(f->agent.client, "x", "{}");
+    RIG_WAIT(&f->rig, f->agent.note_count == 400);
+    mqtt_client_link(f->agent.client, &link);
+    assert_int_equal(link.dropped_messages, 0);
+}
+
 /* A reset and not an end of file: that one OpenSSL itself takes for an error. */
 static void script_resets(struct fake_broker *fake, const struct packet *packet, void *user)
 {
@@ -371,6 +406,8 @@ int main(void)
         CLIENT_TEST(a_key_of_another_certificate_is_told),
         TLS_TEST(a_broker_that_comes_back_is_found_again),
         TLS_TEST(a_new_certificate_of_the_broker_is_found),
+        TLS_TEST(a_broker_that_dies_under_our_writes_ends_nobody),
+        TLS_TEST(a_burst_over_tls_arrives_whole),
         TLS_TEST(a_broker_that_resets_in_the_handshake_is_left_at_once),
     };
 
