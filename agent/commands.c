@@ -151,6 +151,7 @@ void commands_on_message(struct commands *commands, const struct topic_target *t
     struct request_asked asked = {
         .target = target->id,
         .label = label,
+        .args_path = "args",
         .fleet = target->broadcast,
         .hash = hash_of(message),
         .expires_at_broker = message->expires,

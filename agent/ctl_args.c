@@ -175,7 +175,7 @@ static int check_row(const struct verb *verb, const cJSON *args, struct error *e
     for (const cJSON *member = json_first(args); member; member = json_next(member))
         if (!target || !str_equal(json_key(member), target->name))
             json_add(row, json_key(member), json_copy(member));
-    rc = verb_check_args(verb, row, err);
+    rc = verb_check_args(verb, "args", row, err);
     json_free(row);
     return rc;
 }

@@ -233,19 +233,20 @@ struct dispatch *dispatch_new(const struct dispatch_config *config)
 
 void dispatch_stop(struct dispatch *dispatch)
 {
+    struct late *late;
+
     requests_stop(dispatch->requests);
+    LIST_FOR_EACH(&dispatch->late, late, struct late, link)
+    {
+        on_late(late);
+    }
 }
 
 void dispatch_free(struct dispatch *dispatch)
 {
-    struct late *late;
-
     if (!dispatch)
         return;
-    LIST_FOR_EACH(&dispatch->late, late, struct late, link)
-    {
-        late_free(late);
-    }
+    dispatch_stop(dispatch);
     requests_free(dispatch->requests);
     rpc_free(dispatch->rpc);
     commands_free(dispatch->commands);

@@ -501,7 +501,9 @@ static enum ack_code check_verb(struct request *request, const struct request_as
                   verbs[request->verb].method);
         return ACK_FORBIDDEN;
     }
-    return verb_check_args(&verbs[request->verb], request->args, err) < 0 ? ACK_BAD_PARAMS : ACK_OK;
+    return verb_check_args(&verbs[request->verb], asked->args_path, request->args, err) < 0
+               ? ACK_BAD_PARAMS
+               : ACK_OK;
 }
 
 static enum ack_code check(struct request *request, const struct request_asked *asked,

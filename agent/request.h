@@ -47,6 +47,7 @@ struct request_asked { /* borrowed for the call, but for args */
     const char *target;     /* unit or camera; "" = the agent, or each unit (fleet) */
     const char *label;      /* as acknowledgements name it: "snapshot", "set/fps" */
     bool fleet;             /* asked of many agents at once */
+    const char *args_path;  /* of them in what came: "args" */
     cJSON *args;            /* taken over; NULL = none */
     const char *id;         /* "" = none: it is never taken for a repetition */
     uint64_t hash;          /* of what must be the same when the id is */

@@ -204,6 +204,7 @@ static void ask(struct slot *slot, const struct rpc_request *request, enum ack_c
     struct request_asked asked = {.verb = VERB_COUNT,
                                   .target = "",
                                   .label = "rpc",
+                                  .args_path = "params",
                                   .id = "",
                                   .fleet = exchange->fleet,
                                   .expires_at_broker = exchange->expires};

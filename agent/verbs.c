@@ -251,13 +251,11 @@ static int check_text(const struct verb_arg *arg, const cJSON *value, struct err
     size_t most = arg->max > 0 ? (size_t)arg->max : TEXT_MAX_BYTES;
 
     if (!text)
-        return error_set(err, -EINVAL, "args.%s: must be a text", arg->name);
+        return error_set(err, -EINVAL, "must be a text");
     if (strlen(text) > most)
-        return error_set(err, -EINVAL, "args.%s: is longer than %zu bytes", arg->name, most);
+        return error_set(err, -EINVAL, "is longer than %zu bytes", most);
     if (arg->type == ARG_ID && !str_is_id(text))
-        return error_set(err, -EINVAL,
-                         "args.%s: must be a name of lower-case letters, digits, '_' and '-'",
-                         arg->name);
+        return error_set(err, -EINVAL, "must be a name of lower-case letters, digits, '_' and '-'");
     return 0;
 }
 
@@ -266,19 +264,18 @@ static int check_number(const struct verb_arg *arg, const cJSON *value, struct e
     double number = json_number(value);
 
     if (!json_is_number(value))
-        return error_set(err, -EINVAL, "args.%s: must be a number", arg->name);
+        return error_set(err, -EINVAL, "must be a number");
     if (arg->type == ARG_INT && number != floor(number))
-        return error_set(err, -EINVAL, "args.%s: must be a whole number", arg->name);
+        return error_set(err, -EINVAL, "must be a whole number");
     if ((arg->min != 0 || arg->max != 0) && (number < arg->min || number > arg->max))
-        return error_set(err, -EINVAL, "args.%s: must be from %g to %g", arg->name, arg->min,
-                         arg->max);
+        return error_set(err, -EINVAL, "must be from %g to %g", arg->min, arg->max);
     return 0;
 }
 
 static int check_texts(const struct verb_arg *arg, const cJSON *value, struct error *err)
 {
     if (!json_is_array(value))
-        return error_set(err, -EINVAL, "args.%s: must be a list of texts", arg->name);
+        return error_set(err, -EINVAL, "must be a list of texts");
     for (const cJSON *item = json_first(value); item; item = json_next(item))
         if (check_text(arg, item, err) < 0)
             return -EINVAL;
@@ -298,16 +295,15 @@ static int check_arg(const struct verb_arg *arg, const cJSON *value, struct erro
         return check_texts(arg, value, err);
     case ARG_BOOL:
         if (!json_is_bool(value))
-            return error_set(err, -EINVAL, "args.%s: must be true or false", arg->name);
+            return error_set(err, -EINVAL, "must be true or false");
         return 0;
     case ARG_OBJECT:
         if (!json_is_object(value))
-            return error_set(err, -EINVAL, "args.%s: must be an object", arg->name);
+            return error_set(err, -EINVAL, "must be an object");
         return 0;
     case ARG_SCALAR:
         if (!json_is_string(value) && !json_is_number(value) && !json_is_bool(value))
-            return error_set(err, -EINVAL, "args.%s: must be a text, a number, true or false",
-                             arg->name);
+            return error_set(err, -EINVAL, "must be a text, a number, true or false");
         return 0;
     }
     return -EINVAL;
@@ -321,19 +317,19 @@ static const struct verb_arg *find_arg(const struct verb *verb, const char *name
     return NULL;
 }
 
-int verb_check_args(const struct verb *verb, const cJSON *args, struct error *err)
+int verb_check_args(const struct verb *verb, const char *path, const cJSON *args, struct error *err)
 {
     for (const cJSON *member = json_first(args); member; member = json_next(member)) {
         const struct verb_arg *arg = find_arg(verb, json_key(member));
 
         if (!arg)
-            return error_set(err, -EINVAL, "args.%s: '%s' takes no such argument", json_key(member),
-                             verb->name);
+            return error_set(err, -EINVAL, "%s.%s: '%s' takes no such argument", path,
+                             json_key(member), verb->name);
         if (check_arg(arg, member, err) < 0)
-            return -EINVAL;
+            return error_prefix(err, "%s.%s", path, arg->name);
     }
     for (const struct verb_arg *arg = verb->args; arg && arg->name; arg++)
         if (arg->required && !json_get(args, arg->name))
-            return error_set(err, -EINVAL, "args.%s: is missing", arg->name);
+            return error_set(err, -EINVAL, "%s.%s: is missing", path, arg->name);
     return 0;
 }

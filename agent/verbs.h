@@ -97,7 +97,8 @@ enum { VERB_LIST_LIMIT = 50, VERB_LIST_LIMIT_MAX = 100 };
 enum verb_id verb_find_method(const char *method);
 
 /* Whether args (an object, or NULL for none) are what the row allows: -EINVAL, err names the
- * argument, as "args.<name>: …". */
-int verb_check_args(const struct verb *verb, const cJSON *args, struct error *err) MUST_CHECK;
+ * argument, as "<path>.<name>: …". */
+int verb_check_args(const struct verb *verb, const char *path, const cJSON *args,
+                    struct error *err) MUST_CHECK;
 
 #endif

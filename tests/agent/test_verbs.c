@@ -83,7 +83,7 @@ static void arguments_of_the_row_are_taken(void **state)
     (void)state;
     assert_int_equal(json_parse(text, strlen(text), &(struct json_limits){1000, 8}, &args, &err),
                      0);
-    assert_int_equal(verb_check_args(&some_verb, args, &err), 0);
+    assert_int_equal(verb_check_args(&some_verb, "args", args, &err), 0);
     json_free(args);
 }
 
@@ -114,7 +114,7 @@ static void other_arguments_are_refused_by_name(void **state)
 
         assert_int_equal(
             json_parse(text, strlen(text), &(struct json_limits){1000, 8}, &args, &err), 0);
-        assert_true(verb_check_args(&some_verb, args, &err) < 0);
+        assert_true(verb_check_args(&some_verb, "args", args, &err) < 0);
         assert_string_equal(err.text, cases[i][1]);
         json_free(args);
     }

@@ -552,6 +552,41 @@ static void one_field_is_set_from_bare_text(void **state)
     assert_string_equal(v->cameras.items[1], "b");
 }
 
+static const struct conf_field *field_of(const char *key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        if (str_equal(fields[i].key, key))
+            return &fields[i];
+    fail_msg("no field %s", key);
+    return NULL;
+}
+
+/* As reload compares a file with what is in force. */
+static void values_are_compared_and_copied_field_by_field(void **state)
+{
+    static const char *const changed[] = {"enabled", "fps", "quality", "kind", "triggers"};
+    struct fixture *f = *state;
+    struct values other = {0};
+
+    read_group(f, "unit = { };\n");
+    conf_read_group(f->conf, &group, &other);
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        assert_true(conf_field_equal(&fields[i], &f->values, &other));
+    conf_values_done(&group, &other);
+    other = (struct values){.fps = 7, .triggers = 0, .title = xstrdup("other")};
+    assert_false(conf_field_equal(field_of("title"), &f->values, &other));
+    assert_false(conf_field_equal(field_of("cameras"), &f->values, &other));
+    for (size_t i = 0; i < ARRAY_LEN(changed); i++) {
+        const struct conf_field *field = field_of(changed[i]);
+
+        assert_false(conf_field_equal(field, &f->values, &other));
+        conf_field_copy(field, &f->values, &other);
+        assert_true(conf_field_equal(field, &f->values, &other));
+    }
+    assert_int_equal(f->values.fps, 7);
+    conf_values_done(&group, &other);
+}
+
 static void a_refused_bare_text_changes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -600,6 +635,7 @@ int main(void)
         CASE(a_whole_float_reads_back_as_the_same_number),
         CASE(a_secret_is_never_printed),
         CASE(one_field_is_set_from_bare_text),
+        CASE(values_are_compared_and_copied_field_by_field),
         CASE(a_refused_bare_text_changes_nothing),
     };
 

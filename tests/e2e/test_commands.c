@@ -3,6 +3,7 @@
  */
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/journal.h"
 #include "tests/e2e/asking.h"
 
 #include <setjmp.h>
@@ -181,7 +182,7 @@ static void test_two_of_the_same_id_at_once_have_one_effect_and_two_answers(void
  * whoever asks again is answered. */
 static void test_a_kill_never_makes_one_id_act_twice(void **state)
 {
-    enum { KILLS = 8, STEP_MS = 3 };
+    enum { KILLS = 20, STEP_MS = 2 };
     struct rig *rig = begin(state, NULL, NULL);
 
     for (int i = 0; i < KILLS; i++) {
@@ -206,6 +207,49 @@ static void test_a_kill_never_makes_one_id_act_twice(void **state)
         else
             assert_int_equal(code_of(command(rig, "unit/garden/cmd/standby", "")), 0);
     }
+    rig_pass(rig);
+}
+
+static void on_written(int result, const struct error *err, void *user)
+{
+    bool *written = user;
+
+    (void)err;
+    assert_int_equal(result, 0);
+    *written = true;
+}
+
+/* As an agent leaves it that is killed between the id and the answer. */
+static void leave_unanswered(struct rig *rig, const char *id)
+{
+    CLEANUP(free_p) char *dir = xasprintf("%s/data", rig_dir(rig));
+    bool damaged, written = false;
+    struct journal *journal;
+    struct error err;
+
+    assert_int_equal(journal_open(rig_loop(rig), dir, &journal, &damaged, &err), 0);
+    journal_put_command(journal, id, 1, NULL, on_written, &written);
+    RIG_WAIT(rig, written);
+    journal_close(journal);
+}
+
+static void test_what_an_agent_was_killed_in_is_answered_when_it_is_back(void **state)
+{
+    struct rig *rig = begin(state, NULL, NULL);
+    size_t from;
+
+    assert_int_equal(rig_agent_signal(rig, SIGTERM), 0);
+    leave_unanswered(rig, "cut");
+    from = rig_message_count(rig);
+    rig_agent_start(rig);
+    RIG_WAIT(rig, final_ack(rig, from, "cut"));
+    assert_int_equal(code_of(final_ack(rig, from, "cut")), -32013);
+    assert_non_null(strstr(message_of(final_ack(rig, from, "cut")), "new id"));
+    assert_int_equal(rig_agent_signal(rig, SIGTERM), 0);
+    from = rig_message_count(rig);
+    rig_agent_start(rig);
+    assert_int_equal(code_of(command(rig, "cmd/ping", "")), 0);
+    assert_null(final_ack(rig, from, "cut"));
     rig_pass(rig);
 }
 
@@ -276,6 +320,7 @@ int main(void)
         TEST(test_without_an_offline_queue_nothing_waits_for_a_stopped_agent),
         TEST(test_two_of_the_same_id_at_once_have_one_effect_and_two_answers),
         TEST(test_a_kill_never_makes_one_id_act_twice),
+        TEST(test_what_an_agent_was_killed_in_is_answered_when_it_is_back),
         TEST(test_the_first_of_too_many_are_told_so_and_the_rest_are_counted),
         TEST(test_what_an_old_broker_cannot_promise_is_said),
         TEST(test_a_retained_command_is_refused_on_an_old_broker_too),

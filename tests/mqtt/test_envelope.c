@@ -232,6 +232,37 @@ static void assert_ack(const struct ack *ack, const char *golden)
     assert_string_equal(text + strlen(text) - 3, "Z\"}");
 }
 
+static void parameters_of_rpc_may_carry_an_id_and_an_expiry(void **state)
+{
+    static const char text[] = "{\"unit\":\"mk4\",\"command_id\":\"a1\",\"expires\":1769860800.5}";
+    static const char *const wrong[] = {"{\"command_id\":7}", "{\"command_id\":\"\"}",
+                                        "{\"expires\":\"soon\"}"};
+    static const struct json_limits limits = {1000, 8};
+    CLEANUP(json_free_p) cJSON *params = NULL;
+    struct envelope envelope;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(json_parse(text, strlen(text), &limits, &params, &err), 0);
+    assert_int_equal(envelope_parse_params(params, &envelope, &err), ACK_OK);
+    assert_string_equal(envelope.id, "a1");
+    assert_int_equal(envelope.expires_at, 1769860800500);
+    assert_int_equal(json_size(envelope.args), 1);
+    assert_string_equal(json_get_string(envelope.args, "unit"), "mk4");
+    envelope_done(&envelope);
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        CLEANUP(json_free_p) cJSON *bad = NULL;
+
+        assert_int_equal(json_parse(wrong[i], strlen(wrong[i]), &limits, &bad, &err), 0);
+        assert_int_equal(envelope_parse_params(bad, &envelope, &err), ACK_BAD_PARAMS);
+        assert_non_null(strstr(err.text, json_key(json_first(bad))));
+        envelope_done(&envelope);
+    }
+    assert_int_equal(envelope_parse_params(NULL, &envelope, &err), ACK_OK);
+    assert_int_equal(json_size(envelope.args), 0);
+    envelope_done(&envelope);
+}
+
 static void an_acknowledgement_has_the_form_of_the_contract(void **state)
 {
     CLEANUP(json_free_p) cJSON *result = json_object();
@@ -309,6 +340,7 @@ int main(void)
         cmocka_unit_test(nesting_ends_at_16_levels),
         cmocka_unit_test(a_setting_is_a_bare_word_or_an_object),
         cmocka_unit_test(a_setting_without_a_plain_value_is_refused),
+        cmocka_unit_test(parameters_of_rpc_may_carry_an_id_and_an_expiry),
         cmocka_unit_test(an_acknowledgement_has_the_form_of_the_contract),
         cmocka_unit_test(every_code_has_a_name_of_its_own),
     };
