@@ -158,6 +158,38 @@ static void test_wrong_usage_is_exit_code_2(void **state)
     rig_pass(rig);
 }
 
+static void test_methods_without_a_topic_go_by_json_rpc(void **state)
+{
+    struct rig *rig = *state;
+
+    await_capture(rig, 1);
+    expect(rig, WORDS("unit", "list"), 0, "mk4 ", NULL);
+    expect(rig, WORDS("unit", "status"), 0, "printer.state", NULL); /* the only unit */
+    expect(rig, WORDS("printer", "status", "mk4"), 0, "native_state", NULL);
+    expect(rig, WORDS("camera", "list", "--json"), 0, "\"next_cursor\":null", NULL);
+    expect(rig, WORDS("camera", "list", "--limit", "x"), 2, NULL, "limit: must be a number");
+    expect(rig, WORDS("printer", "status", "nosuch"), 1, NULL, "(-32001)");
+    expect(rig, WORDS("call", "agent.info"), 0, "contract", NULL);
+    expect(rig, WORDS("call", "unit.status", "{\"unit\":\"mk4\"}"), 0, "capturing", NULL);
+    expect(rig, WORDS("call", "no.such"), 1, NULL, "(-32601)");
+    expect(rig, WORDS("call", "unit.status", "{unit}"), 2, NULL, "the params are no JSON");
+    rig_pass(rig);
+}
+
+static void test_a_real_agent_answers_as_one_of_many(void **state)
+{
+    struct rig *rig = *state;
+
+    await_capture(rig, 1);
+    expect(rig, WORDS("--all", "ping"), 0, "pi01   ok", NULL);
+    expect(rig, WORDS("--all", "snapshot"), 0, "pi01   ok", NULL);
+    expect(rig, WORDS("--all", "status"), 0, "1 agents, 1 online", NULL);
+    expect(rig, WORDS("--all", "unit", "list"), 0, "mk4 ", NULL);
+    expect(rig, WORDS("--all", "set", "fps", "31"), 0, "pi01   ok", NULL);
+    RIG_WAIT(rig, json_number(rig_look(rig, "unit/mk4/status", "settings.fps")) == 31);
+    rig_pass(rig);
+}
+
 static void test_preview_waits_for_its_video(void **state)
 {
     struct rig *rig = *state;
@@ -225,6 +257,8 @@ int main(void)
         TEST(test_agent_is_found_by_itself_and_may_be_named, setup_printing),
         TEST(test_refusals_are_exit_code_1_and_say_why, setup_printing),
         TEST(test_wrong_usage_is_exit_code_2, setup_silent),
+        TEST(test_methods_without_a_topic_go_by_json_rpc, setup_printing),
+        TEST(test_a_real_agent_answers_as_one_of_many, setup_printing),
         TEST(test_preview_waits_for_its_video, setup_printing),
         TEST(test_watch_follows_the_unit, setup_printing),
         TEST(test_offline_agent_is_exit_code_4_at_once, setup_printing),
