@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/ctl_commands.h"
 
+#include "agent/base/buf.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/ctl_acl.h"
@@ -142,14 +143,30 @@ static void print_near(const struct ctl_options *options, const char *typed, cha
                  "there is no command '%s'; 'lapsectl help' lists what there is", typed);
 }
 
+/* "unit" alone: the second word is missing. */
+static int tell_room(const struct ctl_options *options, const char *room)
+{
+    CLEANUP(buf_done) struct buf list = BUF_INIT(4096);
+    size_t len = strlen(room);
+    int rc = 0;
+
+    for (int i = 0; i < VERB_COUNT && rc == 0; i++)
+        if (str_starts_with(verbs[i].method, room) && verbs[i].method[len] == '.')
+            rc = buf_printf(&list, "%s%s", list.len > 0 ? ", " : "", verbs[i].method + len + 1);
+    return ctl_fail(options, CTL_USAGE, "%s what? There is: %s", room, buf_text(&list));
+}
+
 int ctl_command_unknown(const struct ctl_options *options, char *const *words, int word_count)
 {
     bool two = word_count > 1 && is_room(words[0]);
     CLEANUP(free_p)
     char *typed = two ? xasprintf("%s %s", words[0], words[1]) : xstrdup(words[0]);
     size_t count = 0, most = ctl_own_command_count + VERB_COUNT;
-    char **names = xcalloc(most, sizeof(*names));
+    char **names;
 
+    if (word_count == 1 && is_room(words[0]))
+        return tell_room(options, words[0]);
+    names = xcalloc(most, sizeof(*names));
     for (size_t i = 0; i < ctl_own_command_count; i++)
         if (!(ctl_own_commands[i].flags & CTL_HIDDEN))
             names[count++] = xstrdup(ctl_own_commands[i].name);

@@ -234,10 +234,9 @@ size_t ctl_fleet_print(const struct ctl *ctl, size_t max_lines, FILE *out)
             shown += add_agents(ctl, table, (enum rank)rank, room - shown);
     ctl_table_print(table, ctl->options->colours, out);
     ctl_table_free(table);
+    fprintf(out, "%zu agent%s, %zu online", count, count == 1 ? "" : "s", online);
     if (shown < count)
-        fprintf(out, "%zu agents, %zu online; %zu quiet ones are not shown\n", count, online,
-                count - shown);
-    else
-        fprintf(out, "%zu agents, %zu online\n", count, online);
+        fprintf(out, "; %zu quiet ones are not shown", count - shown);
+    fputc('\n', out);
     return count;
 }

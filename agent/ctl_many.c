@@ -6,6 +6,7 @@
  * own topic, with the same id. */
 #include "agent/ctl_many.h"
 
+#include "agent/base/buf.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/ctl_fleet.h"
@@ -19,7 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FINAL_TIMEOUT_MS = 60 * 1000 };
+enum { FINAL_TIMEOUT_MS = 60 * 1000, DETAILS_MAX_BYTES = 1024 };
 
 enum reply_state {
     REPLY_OFFLINE,  /* so it was not waited for */
@@ -284,17 +285,41 @@ static void print_answer_json(const struct ctl *ctl, const struct ctl_news *news
     json_free(json);
 }
 
+/* "mk4 ok, mk5 the unit is capturing already": of an agent that asked each of its units; NULL: it
+ * did not. The caller frees. */
+static char *units_text(const cJSON *result)
+{
+    CLEANUP(buf_done) struct buf buf = BUF_INIT(DETAILS_MAX_BYTES);
+    const cJSON *units = json_get(result, "units");
+    int rc = 0;
+
+    if (!json_is_object(json_first(units)))
+        return NULL;
+    for (const cJSON *unit = json_first(units); unit && rc == 0; unit = json_next(unit)) {
+        CLEANUP(free_p) char *id = ctl_text(unit, "unit");
+        CLEANUP(free_p) char *message = ctl_text(unit, "message");
+        bool ok = false;
+
+        (void)json_get_bool(unit, "ok", &ok);
+        rc = buf_printf(&buf, "%s%s %s", buf.len > 0 ? ", " : "", id, ok ? "ok" : message);
+    }
+    return xstrdup(buf_text(&buf));
+}
+
 static void take_final(struct reply *reply, const struct ctl_answer *answer, bool is_reply)
 {
+    char *units = units_text(answer->result);
+
     free(TAKE(reply->text));
     reply->state = answer->ok ? REPLY_OK : REPLY_REFUSED;
     if (!answer->ok)
-        reply->text =
-            xasprintf("%s (%lld): %s", answer->name, (long long)answer->code, answer->message);
+        reply->text = xasprintf("%s (%lld): %s", answer->name, (long long)answer->code,
+                                units ? units : answer->message);
     else if (is_reply)
         reply->result = json_copy(answer->result);
     else
-        reply->text = ctl_members_text(answer->result);
+        reply->text = units ? TAKE(units) : ctl_members_text(answer->result);
+    free(units);
 }
 
 static void on_news(struct ctl *ctl, const struct ctl_news *news)

@@ -14,6 +14,25 @@ static bool is_plain(const cJSON *json)
     return !json_is_null(json) && !json_is_array(json) && !json_is_object(json);
 }
 
+static char *value_text(const cJSON *value);
+
+/* "a, b": of a list of plain values; NULL: it is another list. */
+static char *list_text(const cJSON *list)
+{
+    char *text = xstrdup("");
+
+    for (const cJSON *item = json_first(list); item; item = json_next(item)) {
+        CLEANUP(free_p) char *value = is_plain(item) ? value_text(item) : NULL;
+        char *longer = value ? xasprintf("%s%s%s", text, text[0] ? ", " : "", value) : NULL;
+
+        free(text);
+        text = longer;
+        if (!text)
+            return NULL;
+    }
+    return text;
+}
+
 /* The caller frees. */
 static char *value_text(const cJSON *value)
 {
@@ -21,6 +40,17 @@ static char *value_text(const cJSON *value)
     char *printed = json_is_string(value) ? xstrdup(json_string(value)) : json_print(value);
 
     return ctl_text_clean(printed);
+}
+
+/* The stamp that is on every document says nothing to a person. */
+static bool is_stamp(const cJSON *member)
+{
+    static const char *const stamps[] = {"v", "ts", "boot", "seq", "event_type"};
+
+    for (size_t i = 0; i < ARRAY_LEN(stamps); i++)
+        if (str_equal(json_key(member), stamps[i]))
+            return true;
+    return false;
 }
 
 char *ctl_members_text(const cJSON *object)
@@ -32,7 +62,7 @@ char *ctl_members_text(const cJSON *object)
         CLEANUP(free_p) char *value = NULL;
         char *longer;
 
-        if (!is_plain(member))
+        if (!is_plain(member) || is_stamp(member))
             continue;
         value = value_text(member);
         longer = xasprintf("%s%s%s %s", text ? text : "", text ? ", " : "", key, value);
@@ -63,7 +93,10 @@ void ctl_print_result(const cJSON *result)
 
 static void add_cell(struct ctl_table *table, const cJSON *value)
 {
-    char *text = value && !json_is_null(value) ? value_text(value) : xstrdup("-");
+    char *text = json_is_array(value) ? list_text(value) : NULL;
+
+    if (!text)
+        text = value && !json_is_null(value) ? value_text(value) : xstrdup("-");
 
     ctl_table_cell(table, text, ctl_colour_of_state(text));
 }
@@ -136,6 +169,8 @@ static void add_lines(struct ctl_table *table, const char *path, const cJSON *ob
             add_lines(table, name, member, depth + 1);
             continue;
         }
+        if (json_is_object(json_first(member))) /* a table of its own, below */
+            continue;
         ctl_table_row(table);
         ctl_table_cell(table, TAKE(name), CTL_BOLD);
         add_cell(table, member);
@@ -155,4 +190,12 @@ void ctl_print_document(const cJSON *result, bool colours)
     add_lines(table, "", result, 0);
     ctl_table_print(table, colours, stdout);
     ctl_table_free(table);
+    for (const cJSON *member = json_first(result); member; member = json_next(member))
+        if (json_is_array(member) && json_is_object(json_first(member))) {
+            CLEANUP(free_p) char *key = ctl_text_clean(json_key(member));
+
+            printf("\n%s%s%s\n", ctl_colour_on(CTL_BOLD, colours), key,
+                   ctl_colour_off(CTL_BOLD, colours));
+            print_list(member, colours);
+        }
 }

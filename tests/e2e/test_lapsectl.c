@@ -150,6 +150,7 @@ static void test_wrong_usage_is_exit_code_2(void **state)
     expect(rig, WORDS("snapshot", "mk4/cmd/#"), 2, NULL, "mk4/cmd/#");
     expect(rig, WORDS("--frobnicate"), 2, NULL, "there is no option '--frobnicate'");
     expect(rig, WORDS("ping", "--frobnicate"), 2, NULL, "there is no option '--frobnicate'");
+    expect(rig, WORDS("camera"), 2, NULL, "camera what? There is: snapshot, list");
     expect(rig, WORDS("snapshto"), 2, NULL, "did you mean 'snapshot'?");
     expect(rig, WORDS("ping", "--jsno"), 2, NULL, "did you mean '--json'?");
     expect(rig, WORDS("--port"), 2, NULL, "a value is missing behind '--port'");
@@ -182,8 +183,9 @@ static void test_a_real_agent_answers_as_one_of_many(void **state)
 
     await_capture(rig, 1);
     expect(rig, WORDS("--all", "ping"), 0, "pi01   ok", NULL);
-    expect(rig, WORDS("--all", "snapshot"), 0, "pi01   ok", NULL);
-    expect(rig, WORDS("--all", "status"), 0, "1 agents, 1 online", NULL);
+    expect(rig, WORDS("--all", "snapshot"), 0, "pi01   ok      mk4 ok", NULL);
+    expect(rig, WORDS("--all", "resume"), 1, "mk4 the unit is capturing already", NULL);
+    expect(rig, WORDS("--all", "status"), 0, "1 agent, 1 online", NULL);
     expect(rig, WORDS("--all", "unit", "list"), 0, "mk4 ", NULL);
     expect(rig, WORDS("--all", "set", "fps", "31"), 0, "pi01   ok", NULL);
     RIG_WAIT(rig, json_number(rig_look(rig, "unit/mk4/status", "settings.fps")) == 31);
