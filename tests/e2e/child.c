@@ -2,6 +2,7 @@
 #include "tests/e2e/child.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ static void exec_child(const char *const *argv, const char *log_path)
     dup2(null_fd, STDIN_FILENO);
     dup2(fd, STDOUT_FILENO);
     dup2(fd, STDERR_FILENO);
+    close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC); /* libmosquitto's are inherited */
     memcpy(&args, &argv, sizeof(args)); /* execvp() changes nothing, its prototype is old */
     execvp(argv[0], args);
     perror(argv[0]);

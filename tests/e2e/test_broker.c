@@ -3,6 +3,7 @@
  * that happened meanwhile is lost or told twice. */
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
+#include "agent/base/str.h"
 #include "tests/e2e/promise.h"
 #include "tests/e2e/steps.h"
 
@@ -218,6 +219,65 @@ static void test_broker_that_dies_mid_print_costs_nothing(void **state)
     rig_pass(rig);
 }
 
+/* --- what a reconnect costs the broker --- */
+
+enum { RECONNECT_MESSAGES_MAX = 40, TOPIC_MAX_BYTES = 128 };
+
+struct said {
+    char topics[RECONNECT_MESSAGES_MAX + 1][TOPIC_MAX_BYTES];
+    size_t count;
+};
+
+static bool note_topic(struct said *said, const char *topic)
+{
+    for (size_t i = 0; i < said->count; i++)
+        if (str_equal(said->topics[i], topic))
+            return false;
+    if (said->count > RECONNECT_MESSAGES_MAX)
+        fail_msg("more than %d retained messages on a reconnect", RECONNECT_MESSAGES_MAX);
+    snprintf(said->topics[said->count++], TOPIC_MAX_BYTES, "%s", topic);
+    return true;
+}
+
+/* Retained messages of the agent in the broker's log: no topic comes twice. */
+static void expect_each_topic_once(const char *log)
+{
+    static const char start[] = "Received PUBLISH from lapsed-pi01 (";
+    struct said said = {.count = 0};
+
+    for (const char *line = strstr(log, start); line; line = strstr(line + 1, start)) {
+        char topic[TOPIC_MAX_BYTES];
+
+        if (sscanf(line + strlen(start), "d0, q%*1[01], r1, m%*[0-9], '%127[^']'", topic) == 1 &&
+            !note_topic(&said, topic))
+            fail_msg("%s was said twice", topic);
+    }
+    assert_true(said.count > ARRAY_LEN(retained) - 2); /* no picture was taken */
+}
+
+/* The answer to the ping is an event, which come behind all that is retained. */
+static void test_a_reconnect_says_each_retained_topic_once(void **state)
+{
+    struct scene *scene = *state;
+    struct rig *rig = scene->rig;
+    CLEANUP(free_p) char *before = NULL;
+    CLEANUP(free_p) char *after = NULL;
+    size_t from;
+
+    rig_agent_start(rig);
+    RIG_WAIT(rig, rig_says(rig, "printer/mk4/state", "idle"));
+    assert_non_null(rig_command(rig, "cmd/ping", NULL));
+    rig_broker_kill(rig);
+    before = read_log(scene);
+    from = rig_message_count(rig);
+    start_broker_before_agent(rig);
+    RIG_WAIT(rig, said_since(rig, from, "availability", "online"));
+    assert_non_null(rig_command(rig, "cmd/ping", NULL));
+    after = read_log(scene);
+    expect_each_topic_once(after + strlen(before));
+    rig_pass(rig);
+}
+
 static void test_broker_that_dies_twice_costs_nothing(void **state)
 {
     struct scene *scene = *state;
@@ -406,6 +466,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_broker_that_dies_mid_print_costs_nothing, setup),
+        TEST(test_a_reconnect_says_each_retained_topic_once, setup),
         TEST(test_broker_that_dies_twice_costs_nothing, setup),
         TEST(test_print_without_a_broker_is_told_later, setup),
         TEST(test_events_of_an_outage_survive_kills_of_the_agent, setup),
