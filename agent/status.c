@@ -392,6 +392,7 @@ static void add_link(cJSON *json, const struct mqtt_link *link)
 
     json_add_string(mqtt, "protocol", protocol_name(link->protocol));
     json_add_int(mqtt, "reconnects", link->reconnects);
+    json_add_int(mqtt, "waiting_events", link->waiting_events);
     json_add_int(mqtt, "dropped_events", link->dropped_events);
 }
 

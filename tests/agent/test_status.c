@@ -605,6 +605,7 @@ static void the_agent_has_every_key_before_it_knows_anything(void **state)
 
     has_keys(json, "agent disk disk.path disk.free_bytes memory memory.resident_kib load "
                    "loop_lag_ms jobs.running jobs.queued mqtt mqtt.protocol mqtt.reconnects "
+                   "mqtt.waiting_events "
                    "mqtt.dropped_events refused_commands error");
     says_null(json, "disk.free_bytes");
     says_null(json, "mqtt.protocol");

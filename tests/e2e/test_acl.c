@@ -366,6 +366,28 @@ static void nobody_gets_in_without_a_password(void **state)
     assert_non_null(strstr(peer->problem.text, "not authorised"));
 }
 
+/* Both listeners are bound to this machine: replaced are the ports only. */
+static void the_quickstart_is_for_this_machine_and_anybody_on_it(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(free_p) char *text = shipped("quickstart.conf");
+    CLEANUP(free_p) char *conf = NULL;
+    CLEANUP(free_p) char *port = xasprintf("listener %d 127.0.0.1", f->port);
+    CLEANUP(free_p) char *web_port = xasprintf("listener %d 127.0.0.1", f->web_port);
+    struct peer *peer = &f->peers[0];
+
+    assert_non_null(strstr(text, "listener 1883 127.0.0.1"));
+    assert_non_null(strstr(text, "listener 9001 127.0.0.1"));
+    replace_all(&text, "listener 1883 127.0.0.1", port);
+    replace_all(&text, "listener 9001 127.0.0.1", web_port);
+    conf = xasprintf("user root\n%s", text);
+    broker_write_file(f->broker, "mosquitto.conf", conf);
+    broker_start(f->broker);
+    peer_init(peer, f->port);
+    peer_start(peer, &f->rig, "anybody", NULL, 0);
+    RIG_WAIT(&f->rig, peer->ups == 1);
+}
+
 /* What the agent shows of a rule that is missing. */
 static void a_forbidden_topic_is_named(void **state)
 {
@@ -390,6 +412,7 @@ int main(void)
         TEST(the_shipped_rules_are_what_lapsectl_prints),
         TEST(lapsectl_prints_the_rules_of_the_agents_that_the_broker_knows),
         TEST(nobody_gets_in_without_a_password),
+        TEST(the_quickstart_is_for_this_machine_and_anybody_on_it),
         TEST(a_forbidden_topic_is_named),
     };
 

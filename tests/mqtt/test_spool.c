@@ -11,12 +11,14 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -414,6 +416,41 @@ static void memory_is_bounded_when_the_disk_takes_nothing(void **state)
     assert_in_range(added, 10, 2 * SPOOL_MEMORY_MAX_BYTES / 100000);
 }
 
+/* Writing beyond the limit fails, as on a full disk. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = MIN(bytes, limit.rlim_max);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_disk_that_gets_full_is_said_once_and_costs_no_event(void **state)
+{
+    struct fixture *f = *state;
+
+    add_many(f, 0, 10);
+    wait_on_disk(f);
+    limit_files((rlim_t)bytes_on_disk(f->spool_dir) + 10); /* the next one fits by half */
+    add_many(f, 10, 500);
+    RIG_WAIT(&f->rig, f->problems == 1);
+    assert_non_null(strstr(f->problem.text, "wait for the broker in memory only"));
+    take_done(f, 0, 300);
+    add_many(f, 500, 600);
+    take_done(f, 300, 500);
+    limit_files(RLIM_INFINITY);
+    spool_free(f->spool); /* room again: the rest is written */
+    rig_done(&f->rig);
+    rig_init(&f->rig);
+    open_spool(f, f->spool_dir);
+    assert_int_equal(spool_count(f->spool), 100);
+    take_done(f, 500, 600);
+    expect_empty(f);
+    assert_int_equal(f->problems, 1);
+}
+
 static void an_event_that_is_too_large_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -440,6 +477,7 @@ int main(void)
         TEST(what_rots_on_the_disk_is_skipped_and_counted),
         TEST(a_directory_that_cannot_be_made_is_said_once_and_memory_does),
         TEST(memory_is_bounded_when_the_disk_takes_nothing),
+        TEST(a_disk_that_gets_full_is_said_once_and_costs_no_event),
         TEST(an_event_that_is_too_large_is_refused),
     };
 
