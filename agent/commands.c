@@ -2,6 +2,7 @@
 /* commands: a payload of an envelope in, acknowledgements out. */
 #include "agent/commands.h"
 
+#include "agent/base/hash.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/reply.h"
@@ -109,9 +110,9 @@ static void find_verb(struct request_asked *asked, const struct topic_target *ta
 
 static uint64_t hash_of(const struct mqtt_message *message)
 {
-    uint64_t hash = request_hash(0, message->topic, strlen(message->topic) + 1);
+    uint64_t hash = hash_bytes(HASH_INIT, message->topic, strlen(message->topic) + 1);
 
-    return request_hash(hash, message->payload, message->len);
+    return hash_bytes(hash, message->payload, message->len);
 }
 
 static char *label_of(const struct topic_target *target)

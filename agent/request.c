@@ -119,17 +119,6 @@ enum ack_code requests_admit(struct requests *requests, bool *ret_silently)
 
 /* --- the same id again --- */
 
-uint64_t request_hash(uint64_t hash, const void *data, size_t len)
-{
-    const uint8_t *bytes = data;
-
-    if (hash == 0)
-        hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    return hash;
-}
-
 static void recent_free(struct requests *requests, struct recent *recent)
 {
     list_remove(&recent->link);

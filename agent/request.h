@@ -77,9 +77,6 @@ void request_refuse(struct requests *requests, const struct request_asked *asked
                     enum ack_code code, const char *message, const struct request_asker *asker,
                     void *user);
 
-/* FNV-1a, for request_asked.hash; begin with 0. */
-uint64_t request_hash(uint64_t hash, const void *data, size_t len);
-
 /* Whether a method may be asked of many agents at once. */
 bool request_is_fleet(const struct conf_strings *fleet_verbs, enum verb_id verb);
 

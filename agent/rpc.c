@@ -3,6 +3,7 @@
  * answered. */
 #include "agent/rpc.h"
 
+#include "agent/base/hash.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/reply.h"
@@ -161,10 +162,10 @@ static enum ack_code take_target(const char *member, bool fleet, cJSON **args, c
 static uint64_t hash_of(const struct request_asked *asked)
 {
     CLEANUP(free_p) char *args = asked->args ? json_print(asked->args) : xstrdup("");
-    uint64_t hash = request_hash(0, asked->label, strlen(asked->label) + 1);
+    uint64_t hash = hash_bytes(HASH_INIT, asked->label, strlen(asked->label) + 1);
 
-    hash = request_hash(hash, asked->target, strlen(asked->target) + 1);
-    return request_hash(hash, args, strlen(args));
+    hash = hash_bytes(hash, asked->target, strlen(asked->target) + 1);
+    return hash_bytes(hash, args, strlen(args));
 }
 
 static enum ack_code find_method(const char *method, struct request_asked *asked, struct error *err)

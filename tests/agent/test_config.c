@@ -510,6 +510,33 @@ static void what_can_change_at_run_time_owns_no_memory(void **state)
     }
 }
 
+/* --- Home Assistant --- */
+
+static void home_assistant_is_told_unless_it_is_off(void **state)
+{
+    const struct config *config = load_good(*state, "");
+
+    assert_int_equal(config->discovery.mode, DISCOVERY_DEVICE);
+    assert_string_equal(config->discovery.prefix, "homeassistant");
+    assert_string_equal(config->discovery.birth_topic, "homeassistant/status");
+    assert_int_equal(config->discovery.delay_s, 10);
+    config = load_good(*state, "home_assistant = { mode = \"off\"; };\n");
+    assert_int_equal(config->discovery.mode, DISCOVERY_OFF);
+}
+
+static void mistakes_about_home_assistant_are_told_at_once(void **state)
+{
+    struct fixture *f = *state;
+
+    load(f, "home_assistant = { prefix = \"home/+\";\n birth_topic = \"#\";\n"
+            " delay_s = 0;\n mode = \"on\"; };\n");
+    assert_null(f->config);
+    assert_non_null(strstr(f->problems, ":1: home_assistant.prefix"));
+    assert_non_null(strstr(f->problems, ":2: home_assistant.birth_topic"));
+    assert_non_null(strstr(f->problems, ":3: home_assistant.delay_s"));
+    assert_non_null(strstr(f->problems, ":4: home_assistant.mode"));
+}
+
 /* --- conf/lapsed.conf.example ---
  *
  * Its second half is the reference: below a line "# == name ==" stands each setting of that table,
@@ -752,6 +779,8 @@ int main(void)
         TEST(what_can_change_at_run_time_owns_no_memory),
         TEST(the_example_is_a_good_configuration),
         TEST(the_other_setups_of_the_example_are_good_too),
+        TEST(home_assistant_is_told_unless_it_is_off),
+        TEST(mistakes_about_home_assistant_are_told_at_once),
         TEST(the_example_tells_the_truth_about_every_setting),
         TEST(the_example_marks_what_can_be_set_at_run_time),
     };

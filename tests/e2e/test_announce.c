@@ -110,7 +110,24 @@ static void test_purging_clears_the_documents_too(void **state)
     rig_pass(rig);
 }
 
-/* --- what is gone --- */
+/* --- what comes and goes --- */
+
+static void test_a_unit_made_at_run_time_is_told_and_taken_back(void **state)
+{
+    static const char doc[] = OWN "lapsed_extra/config";
+    struct rig *rig = announced_begin(state, TELLING("device"), announced_one_unit);
+    size_t from;
+
+    announced_await(rig);
+    from = rig_message_count(rig);
+    assert_non_null(rig_ask(rig, "cmd/start", "{\"unit\":\"extra\",\"like\":\"mk4\"}"));
+    RIG_WAIT(rig, stands(rig, doc));
+    assert_non_null(rig_look(rig, doc, "components.armed.command_topic"));
+    assert_non_null(rig_command(rig, "unit/extra/cmd/finish", NULL));
+    RIG_WAIT(rig, heard_since(rig, from, doc) == 2 && !stands(rig, doc));
+    assert_int_equal(documents_since(rig, from), 2);
+    rig_pass(rig);
+}
 
 static void test_a_unit_that_is_gone_is_removed_and_the_others_stay(void **state)
 {
@@ -198,6 +215,7 @@ int main(void)
         TEST(a_broker_that_forgot_is_told_again),
         TEST(what_was_cleared_comes_back_with_the_next_birth_and_nothing_else),
         TEST(purging_clears_the_documents_too),
+        TEST(a_unit_made_at_run_time_is_told_and_taken_back),
         TEST(a_unit_that_is_gone_is_removed_and_the_others_stay),
         TEST(components_that_are_gone_are_removed_once_then_left_out),
         TEST(another_form_takes_the_place_of_the_first_and_off_clears_all),
