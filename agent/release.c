@@ -6,16 +6,26 @@
 
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
+#include "agent/base/str.h"
 #include "agent/journal.h"
+#include "agent/runtime_units.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+struct held {
+    struct printer_settings settings;
+    struct printer *printer;
+};
 
 struct release {
     struct loop *loop;
     struct journal *journal;
     struct http *http;
     struct printer_ledger ledger;
+    int64_t limit_ms;
+    struct held **held;
+    size_t held_count;
     size_t waiting;
 };
 
@@ -50,37 +60,76 @@ static void on_stopped(void *user)
         loop_stop(release->loop);
 }
 
-static int release_all(struct release *release, const struct config *config, int64_t limit_ms,
-                       struct error *err)
+static bool is_held(const struct release *release, const char *id)
 {
-    struct printer **printers = xcalloc(config->printer_count, sizeof(struct printer *));
+    for (size_t i = 0; i < release->held_count; i++)
+        if (str_equal(printer_id(release->held[i]->printer), id))
+            return true;
+    return false;
+}
+
+/* Takes what *settings owns. */
+static void release_printer(struct printer_settings *settings, void *user)
+{
+    struct release *release = user;
+    struct pause_record pause;
+    struct error err;
+    struct held *held;
+
+    if (is_held(release, settings->id) ||
+        journal_get_pause(release->journal, settings->id, &pause, &err) < 0) {
+        conf_values_done(&printer_table, settings);
+        return;
+    }
+    held = xcalloc(1, sizeof(*held));
+    held->settings = *settings;
+    held->printer = printer_new(release->loop, release->http, &held->settings, &release->ledger,
+                                &pause, on_printer_event, release);
+    release->held = xrealloc(release->held, (release->held_count + 1) * sizeof(*release->held));
+    release->held[release->held_count++] = held;
+    release->waiting++;
+    printer_stop(held->printer, release->limit_ms, on_stopped, release);
+}
+
+/* Those of the configuration, and those that units brought along. */
+static void begin_all(struct release *release, const struct config *config)
+{
+    struct error err = {0};
+
+    for (size_t i = 0; i < config->printer_count; i++) {
+        struct printer_settings settings = {0};
+
+        conf_copy_values(&printer_table, &settings, &config->printers[i]);
+        release_printer(&settings, release);
+    }
+    if (runtime_units_each_printer(release->journal, config, release_printer, release, &err) < 0)
+        log_error("release.units_unknown", "error=\"%s\"", err.text);
+}
+
+static int release_all(struct release *release, const struct config *config, struct error *err)
+{
     int rc = 0;
 
-    for (size_t i = 0; i < config->printer_count; i++) {
-        struct pause_record pause;
-
-        if (journal_get_pause(release->journal, config->printers[i].id, &pause, err) < 0)
-            continue;
-        printers[i] = printer_new(release->loop, release->http, &config->printers[i],
-                                  &release->ledger, &pause, on_printer_event, release);
-        release->waiting++;
-        printer_stop(printers[i], limit_ms, on_stopped, release);
-    }
+    begin_all(release, config);
     if (release->waiting > 0)
         loop_run(release->loop);
-    for (size_t i = 0; i < config->printer_count; i++) {
-        if (printers[i] && printer_paused_by_us(printers[i]))
+    while (release->held_count > 0) {
+        struct held *held = release->held[--release->held_count];
+
+        if (printer_paused_by_us(held->printer))
             rc = error_set(err, -ETIMEDOUT, "printer '%s' is still paused by us; resume it by hand",
-                           config->printers[i].id);
-        printer_free(printers[i]);
+                           held->settings.id);
+        printer_free(held->printer);
+        conf_values_done(&printer_table, &held->settings);
+        free(held);
     }
-    free(printers);
+    free(release->held);
     return rc;
 }
 
 int app_release_printers(const struct config *config, int64_t limit_ms, struct error *err)
 {
-    struct release release = {0};
+    struct release release = {.limit_ms = limit_ms};
     bool damaged;
     int rc = loop_new(&release.loop, err);
 
@@ -91,7 +140,7 @@ int app_release_printers(const struct config *config, int64_t limit_ms, struct e
         release.http = http_new(release.loop);
         release.ledger =
             (struct printer_ledger){.open = ledger_refuse, .close = ledger_close, .user = &release};
-        rc = release_all(&release, config, limit_ms, err);
+        rc = release_all(&release, config, err);
         http_free(release.http);
         journal_close(release.journal);
     }

@@ -16,7 +16,9 @@
 
 enum { ARGS_MAX_BYTES = 16 * 1024, ARGS_MAX_DEPTH = 16 };
 
-static const char override_key[] = "override"; /* in the journal, in place of the arguments */
+/* A request in the journal has one of them. */
+static const char args_key[] = "args";
+static const char override_key[] = "override";
 
 struct record {
     struct list link;
@@ -90,7 +92,7 @@ static void put_record(struct record *record, journal_done_fn done, void *user)
     CLEANUP(json_free_p) cJSON *request = json_object();
     CLEANUP(free_p) char *text = NULL;
 
-    json_add(request, record->override ? override_key : "args", json_copy(record->args));
+    json_add(request, record->override ? override_key : args_key, json_copy(record->args));
     text = json_print(request);
     journal_put_unit(record->runtime->config.journal,
                      &(struct journal_unit){.id = record->id,
@@ -516,23 +518,29 @@ static void restore_made(struct record *record, const cJSON *args)
     problems_done(&problems.list);
 }
 
-static void restore_row(const struct journal_unit *row, void *user)
+static int parse_row(const struct journal_unit *row, cJSON **ret_request, struct error *err)
 {
     static const struct json_limits limits = {.max_bytes = ARGS_MAX_BYTES + 64,
                                               .max_depth = ARGS_MAX_DEPTH + 1};
+
+    return json_parse(row->request, strlen(row->request), &limits, ret_request, err);
+}
+
+static void restore_row(const struct journal_unit *row, void *user)
+{
     CLEANUP(json_free_p) cJSON *request = NULL;
     struct record *record = record_new(user, row->id);
     struct error err = {0};
 
     record->made_at = row->made_at;
     record->ending = row->ending;
-    if (json_parse(row->request, strlen(row->request), &limits, &request, &err) < 0) {
+    if (parse_row(row, &request, &err) < 0) {
         log_error("unit.not_restored", "unit=%s message=\"%s\"", row->id, err.text);
         forget_record(record);
     } else if (json_get(request, override_key)) {
         restore_override(record, json_get(request, override_key));
     } else {
-        restore_made(record, json_get(request, "args"));
+        restore_made(record, json_get(request, args_key));
     }
 }
 
@@ -542,6 +550,41 @@ void runtime_units_restore(struct runtime_units *runtime)
 
     if (journal_each_unit(runtime->config.journal, restore_row, runtime, &err) < 0)
         log_error("unit.not_restored", "error=\"%s\"", err.text);
+}
+
+/* --- without an agent --- */
+
+struct printer_search {
+    const struct config *config;
+    runtime_printer_fn each;
+    void *user;
+};
+
+static void search_row(const struct journal_unit *row, void *user)
+{
+    const struct printer_search *search = user;
+    CLEANUP(json_free_p) cJSON *request = NULL;
+    struct plan_problems problems;
+    struct unit_plan plan;
+    struct error err;
+
+    if (parse_row(row, &request, &err) < 0)
+        return;
+    unit_plan_make(search->config, json_get(request, args_key), &plan, &problems);
+    if (plan.has_printer) {
+        search->each(&plan.printer, search->user);
+        plan.printer = (struct printer_settings){0};
+    }
+    problems_done(&problems.list);
+    unit_plan_done(search->config, &plan);
+}
+
+int runtime_units_each_printer(struct journal *journal, const struct config *config,
+                               runtime_printer_fn each, void *user, struct error *err)
+{
+    struct printer_search search = {.config = config, .each = each, .user = user};
+
+    return journal_each_unit(journal, search_row, &search, err);
 }
 
 /* --- birth and death --- */

@@ -59,4 +59,10 @@ void runtime_units_on_event(struct runtime_units *runtime, const struct unit *un
                             const char *type);
 void runtime_units_on_printer_gone(struct runtime_units *runtime, const char *printer);
 
+/* Without an agent: the printers that units of the journal brought along by address. each takes
+ * what *printer owns. */
+typedef void (*runtime_printer_fn)(struct printer_settings *printer, void *user);
+int runtime_units_each_printer(struct journal *journal, const struct config *config,
+                               runtime_printer_fn each, void *user, struct error *err) MUST_CHECK;
+
 #endif
