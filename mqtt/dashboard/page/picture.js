@@ -10,8 +10,8 @@ lapsed.createPicture = (() => {
 
     return function createPicture(cameraId) {
         const img = el('img', { alt: '', hidden: true, decoding: 'async' });
-        const none = el('p', { class: 'no-picture' }, lapsed.dom.icon(CAMERA),
-            el('span', { text: 'No picture yet' }));
+        const missing = el('span', {});
+        const none = el('p', { class: 'no-picture' }, lapsed.dom.icon(CAMERA), missing);
         const about = el('span', { class: 'about' });
         const node = el('figure', { class: 'picture', 'data-camera': cameraId }, img, none,
             el('figcaption', {}, el('span', { class: 'camera-name', text: cameraId }), about));
@@ -51,6 +51,7 @@ lapsed.createPicture = (() => {
             const bytes = (image && image.last) || null;
             const status = text.object(camera && camera.status);
             if (bytes !== shown) show(bytes);
+            setText(missing, image && image.last_meta ? 'The picture is on its way' : 'No picture yet');
             shape(image && image.last_meta);
             img.alt = `Last picture of camera ${cameraId}`;
             setText(about, status.connected === false ? 'not connected'

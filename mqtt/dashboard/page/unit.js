@@ -145,7 +145,7 @@ lapsed.createUnit = (() => {
             syncViews(pictures, views, [...new Set(ids)], lapsed.createPicture);
             for (const [id, view] of views)
                 view.update(agent.images.get(id), agent.cameras.get(id), nowMs);
-            pictures.dataset.count = String(views.size);
+            setData(node, 'cameras', views.size > 2 ? 'many' : String(views.size));
         }
 
         function showProgress(status) {
