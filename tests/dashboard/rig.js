@@ -14,6 +14,7 @@ const mqtt = require(path.join(process.env.MQTT_MODULES, 'mqtt'));
 const { chromium } = require(path.join(process.env.TEST_MODULES, 'playwright-core'));
 
 const AGENT = 'pi01';
+const DEADLINE_MS = 60000;
 const BROWSER_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
     '--disable-background-networking', '--disable-component-update', '--disable-sync',
     '--disable-dev-shm-usage'];
@@ -51,10 +52,13 @@ class Rig {
         this.waiting = new Set();
     }
 
-    // lines: of mosquitto.conf; login: {username, password} that the broker shall know.
-    startBroker(lines = 'allow_anonymous true', login = null) {
-        if (login) execFileSync('mosquitto_passwd', ['-b', '-c', path.join(this.dir, 'passwords'),
-            login.username, login.password], { stdio: 'pipe' });
+    // lines: of mosquitto.conf, "%dir" the rig's directory; users: {name: password} in
+    // %dir/passwords.
+    startBroker(lines = 'allow_anonymous true', users = {}) {
+        const passwords = path.join(this.dir, 'passwords');
+        fs.writeFileSync(passwords, '', { mode: 0o600 });
+        for (const [user, password] of Object.entries(users))
+            execFileSync('mosquitto_passwd', ['-b', passwords, user, password], { stdio: 'pipe' });
         const conf = path.join(this.dir, 'mosquitto.conf');
         const user = process.getuid() === 0 ? 'user root\n' : '';
         fs.writeFileSync(conf, `${user}persistence false\n${lines.replaceAll('%dir', this.dir)}\n` +
@@ -76,7 +80,8 @@ class Rig {
             this.topics.set(topic, payload);
             for (const check of this.waiting) check();
         });
-        await once(this.client, 'connect');
+        // Not events.once(): a broker that does not listen yet is an 'error' first.
+        await new Promise((resolve) => { this.client.once('connect', resolve); });
         await this.client.subscribeAsync('#');
     }
 
@@ -91,9 +96,12 @@ class Rig {
 
     // Resolves when the condition holds; looked at with every message.
     until(condition) {
-        return new Promise((resolve) => {
+        return new Promise((resolve, reject) => {
+            const deadline = setTimeout(() =>
+                reject(new Error(`a minute passed without: ${condition}`)), DEADLINE_MS);
             const check = () => {
                 if (!condition()) return;
+                clearTimeout(deadline);
                 this.waiting.delete(check);
                 resolve();
             };
@@ -162,7 +170,7 @@ units = ( { id = "mk4"; printer = "mk4"; cameras = [ "front" ]; trigger = "layer
         const page = await context.newPage();
         if (everyMessage)
             await page.addInitScript(() => { window.requestAnimationFrame = (draw) => draw(); });
-        page.setDefaultTimeout(60000);
+        page.setDefaultTimeout(DEADLINE_MS);
         page.complaints = [];
         page.on('console', (message) => {
             if (['error', 'warning'].includes(message.type())) page.complaints.push(message.text());
@@ -185,20 +193,33 @@ units = ( { id = "mk4"; printer = "mk4"; cameras = [ "front" ]; trigger = "layer
     }
 }
 
-// options: {broker, login: as of startBroker, sim: its arguments (none: no agent, either), unit:
-// settings of the unit}
+// options: {broker, users: as of startBroker, the rig itself is the first user; acl: arguments of
+// lapsectl acl for %dir/acl; sim: its arguments (none: no agent, either); unit: settings of the unit}
 async function newRig(options = {}) {
     const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'lapsed-dashboard-'));
     const rig = new Rig(dir, { mqtt: await freePort(), web: await freePort() });
-    rig.startBroker(options.broker, options.login);
-    await rig.listen(options.login);
+    try {
+        await startRig(rig, options);
+        return rig;
+    } catch (error) {
+        rig.showLogs();
+        await rig.close();
+        throw error;
+    }
+}
+
+async function startRig(rig, options) {
+    if (options.acl) fs.writeFileSync(path.join(rig.dir, 'acl'),
+        execFileSync(process.env.LAPSECTL, ['acl', ...options.acl]));
+    rig.startBroker(options.broker, options.users);
+    const [username] = Object.keys(options.users || {});
+    await rig.listen(username ? { username, password: options.users[username] } : {});
     await rig.startBrowser();
     if (options.sim) {
         await rig.startSim(options.sim);
         rig.writeConf(options.unit || '');
         await rig.startAgent();
     }
-    return rig;
 }
 
 module.exports = { newRig, AGENT };

@@ -11,11 +11,11 @@ const { newRig } = require('./rig');
 
 const USER = 'viewer';
 const PASSWORD = 'right & proper';
+const LOCKED = 'allow_anonymous false\npassword_file %dir/passwords';
 let rig;
 
 before(async () => {
-    rig = await newRig({ broker: 'allow_anonymous false\npassword_file %dir/passwords',
-        login: { username: USER, password: PASSWORD } });
+    rig = await newRig({ broker: LOCKED, users: { [USER]: PASSWORD } });
     await fake.agent(rig, 'pi01', {});
 });
 after(() => rig.close());
@@ -98,3 +98,27 @@ test('an address that is none is refused in words', async () => {
     await page.locator('#settings-note', { hasText: 'refused' }).waitFor();
     await page.context().close();
 });
+
+test('with the rules of lapsectl acl a viewer sees all and commands nothing, an operator does',
+    async (context) => {
+        const users = { pi01: 'a', viewer: 'b', operator: 'c' };
+        const locked = await newRig({ broker: `${LOCKED}\nacl_file %dir/acl`, users,
+            acl: ['--agents', 'pi01', '--operators', 'operator', '--viewers', 'viewer'] });
+        context.after(() => locked.close());
+        const open = async (user) => {
+            const page = await locked.openPage({ query: `user=${user}&password=${users[user]}` });
+            await page.locator('.unit[data-state="capturing"] img').waitFor();
+            await page.click('[data-verb="snapshot"]');
+            return page;
+        };
+        await fake.agent(locked, 'pi01', {});
+        const viewer = await open('viewer');
+        await viewer.locator('.answer', { hasText: 'the broker does not allow it' }).waitFor();
+        assert.strictEqual(locked.said('unit/mk4/cmd/snapshot'), '');
+        const operator = await open('operator');
+        await locked.until(() => locked.said('unit/mk4/cmd/snapshot') !== '');
+        const { id } = locked.saidJson('unit/mk4/cmd/snapshot');
+        await locked.client.publishAsync('timelapse/v1/pi01/ack', JSON.stringify({ v: 1, id,
+            agent: 'pi01', phase: 'final', ok: true, result: { frames: [{ frame: 7 }] } }));
+        await operator.locator('.answer', { hasText: 'frame 7' }).waitFor();
+    });

@@ -86,8 +86,8 @@ lapsed.createCommands = (() => {
             expect(command, ACCEPT_MS, `no answer from ${command.agent}`);
             say(command, 'busy', 'asked …');
             const sent = publish(`${prefix}/v1/${command.agent}/${topic}`,
-                JSON.stringify({ id: command.id, ...payload }), (error) => {
-                    if (error) end(command, 'bad', 'the broker does not take it');
+                JSON.stringify({ id: command.id, ...payload }), (refusal) => {
+                    if (refusal) end(command, 'bad', refusal);
                 });
             if (!sent) end(command, 'bad', 'not sent, the broker is away');
         }

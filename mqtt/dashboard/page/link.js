@@ -10,6 +10,8 @@ lapsed.createLink = (() => {
     const RETRY_MS = 2000;
     const COMMAND_EXPIRY_S = 20;
     const UNSUPPORTED_PROTOCOL = [1, 132]; // CONNACK of 3.1.1 and of 5
+    const DENIALS = { 135: 'the broker does not allow it to this user', // PUBACK
+        151: 'the broker has no room for it' };
     const REFUSALS = { 4: 'wrong user or password', 5: 'not authorised',
         134: 'wrong user or password', 135: 'not authorised', 138: 'banned', 140: 'bad method' };
 
@@ -96,13 +98,14 @@ lapsed.createLink = (() => {
             else client.unsubscribe(filter);
         }
 
-        // false: not online, nothing was sent. done(error): sent, or not.
+        // false: not online, nothing was sent. done(words): null, or why the broker did not take it.
         function publish(topic, payload, done) {
             if (state !== 'online') return false;
             const properties = version === 5
                 ? { messageExpiryInterval: COMMAND_EXPIRY_S, contentType: 'application/json' }
                 : undefined;
-            client.publish(topic, payload, { qos: 1, retain: false, properties }, done);
+            client.publish(topic, payload, { qos: 1, retain: false, properties }, (error) =>
+                done(error ? DENIALS[error.code] || 'the broker does not take it' : null));
             return true;
         }
 
