@@ -289,8 +289,8 @@ const char *const publish_agent_events[] = {
     /* of a unit that is gone */
     "video_ready", "video_none", "video_failed", "stopping", NULL};
 
-__attribute__((unused)) /* but by assert() */
-static bool is_one_of(const char *word, const char *const *words)
+/* For assert() only. */
+__attribute__((unused)) static bool is_one_of(const char *word, const char *const *words)
 {
     while (*words && !str_equal(*words, word))
         words++;
