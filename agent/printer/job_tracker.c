@@ -3,7 +3,9 @@
  * and what the state was before. A running job can end early only by way of a pause (M0 is refused
  * otherwise), so "running, then idle" near the end of the file is a good end. When we were not
  * looking for long, the pace of the file so far says whether it can have got to its end by now; if
- * not, we do not know, and say "lost" rather than "done".
+ * not, we do not know, and say "lost" rather than "done". The same pace decides when it was seen
+ * last on its way out of a pause, or in a pause of ours, which we end ourselves: it may have run on
+ * and ended before the next look.
  *
  * The same file again is another job: its elapsed time starts over. The position alone proves
  * nothing, every pause rewinds it a little. */
@@ -60,8 +62,8 @@ static bool can_have_ended(const struct job_tracker *tracker, double gap_s)
 static enum printer_job_end conclude_end(const struct job_tracker *tracker,
                                          const struct printer_view *view, int64_t at_us)
 {
-    bool was_stopped = tracker->state == PRINTER_PAUSING || tracker->state == PRINTER_PAUSED ||
-                       tracker->state == PRINTER_RESUMING;
+    bool was_stopped =
+        !tracker->ours && (tracker->state == PRINTER_PAUSING || tracker->state == PRINTER_PAUSED);
     bool gap_long = seconds_since(tracker->fed_at_us, at_us) > GAP_LONG_S;
 
     if (view->state == PRINTER_ERROR)
@@ -160,6 +162,7 @@ void job_tracker_feed(struct job_tracker *tracker, const struct printer_view *vi
         (tracker->state != PRINTER_PAUSED || !tracker->fed))
         add_event(ret_events, PRINTER_EVENT_JOB_PAUSED, at_mono_us);
     tracker->fed = true;
+    tracker->ours = ours;
     tracker->fed_at_us = at_mono_us;
     tracker->state = view->state;
 }

@@ -16,6 +16,7 @@ struct job_events {
 
 struct job_tracker {
     bool fed;
+    bool ours; /* a pause of our own was under way or stood */
     bool in_job;
     bool finished; /* the last job ended well, and no other has begun */
     enum printer_state state;

@@ -125,6 +125,16 @@ STORY(cancelled_without_the_word_as_in_3_3, {0, IDLE, ""}, {1, RUN, 10, 0, 1, "s
 STORY(cancelled_between_two_looks, {0, IDLE, ""}, {1, RUN, 10, 0, 1, "start, layer 1"},
       {600, RUN, 50000, 600, 1, ""}, {601, IDLE, "cancelled"})
 
+STORY(ended_unseen_right_after_our_resume, {0, IDLE, ""}, {1, RUN, 10, 0, 1, "start, layer 1"},
+      {100, RUN, 98000, 99, 1, ""}, {101, HELD, 98100, 100, 1, ""}, {108, IDLE, "done"})
+
+STORY(ended_unseen_right_after_a_persons_resume, {0, IDLE, ""},
+      {1, RUN, 10, 0, 1, "start, layer 1"}, {100, PAUSED, 98000, 99, 1, "paused"},
+      {101, PRINTER_RESUMING, PLAIN, "a.g", 98000, 100, 1, ""}, {106, IDLE, "done"})
+
+STORY(cancelled_in_our_pause_far_from_the_end, {0, IDLE, ""}, {1, RUN, 10, 0, 1, "start, layer 1"},
+      {100, RUN, 50000, 99, 1, ""}, {101, HELD, 50100, 100, 1, ""}, {105, IDLE, "cancelled"})
+
 STORY(a_halted_printer_has_lost_its_job, {0, IDLE, ""}, {1, RUN, 10, 0, 1, "start, layer 1"},
       {2, PRINTER_ERROR, PLAIN, NULL, -1, -1, 0, "lost"})
 
@@ -219,6 +229,9 @@ int main(void)
         cmocka_unit_test(cancelled_by_way_of_a_pause),
         cmocka_unit_test(cancelled_without_the_word_as_in_3_3),
         cmocka_unit_test(cancelled_between_two_looks),
+        cmocka_unit_test(ended_unseen_right_after_our_resume),
+        cmocka_unit_test(ended_unseen_right_after_a_persons_resume),
+        cmocka_unit_test(cancelled_in_our_pause_far_from_the_end),
         cmocka_unit_test(a_halted_printer_has_lost_its_job),
         cmocka_unit_test(our_own_pause_is_no_event),
         cmocka_unit_test(the_same_file_again_is_another_job),
