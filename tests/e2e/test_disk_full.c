@@ -234,6 +234,11 @@ static void test_print_that_ends_on_a_full_disk_is_not_lost(void **state)
     assert_int_equal(frames_on_disk(rig, media), stored);
     promise_videos(rig); /* one that is called ready is one */
     assert_int_equal(rig_event_count(rig, "video_ready") + rig_event_count(rig, "video_failed"), 1);
+    empty_disk(rig);
+    RIG_WAIT(rig, rig_event_count(rig, "video_ready") == 1);
+    assert_int_equal(promise_videos(rig), 1);
+    assert_int_equal((size_t)json_number(json_get(rig_event(rig, "video_ready", 0), "frames")),
+                     stored);
     rig_pass(rig);
 }
 
