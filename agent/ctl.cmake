@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-set(CTL_SOURCES ctl_acl.c ctl_args.c ctl_command.c ctl_commands.c ctl_complete.c ctl_completion.c ctl_fleet.c ctl_help.c ctl_many.c
+set(CTL_SOURCES ctl_await.c ctl_choose.c ctl_acl.c ctl_args.c ctl_command.c ctl_commands.c ctl_complete.c ctl_completion.c ctl_fleet.c ctl_help.c ctl_many.c
     ctl_options.c ctl_print.c ctl_progress.c ctl_request.c ctl_say.c ctl_status.c ctl_table.c ctl_task.c ctl_text.c ctl_watch.c
     ctl_world.c
     convert.c convert_moonraker.c ctl_convert.c)

@@ -202,6 +202,23 @@ static void test_preview_waits_for_its_video(void **state)
     rig_pass(rig);
 }
 
+static void test_a_build_is_waited_for(void **state)
+{
+    struct rig *rig = *state;
+    const char *session;
+
+    await_capture(rig, 3);
+    expect(rig, WORDS("finish"), 0, "mk4: video_ready", NULL);
+    session = json_string(json_get(rig_event(rig, "video_ready", 0), "session"));
+    assert_non_null(session);
+    expect(rig, WORDS("build", session, "--fps", "2"), 0, ": job_done", NULL);
+    expect(rig, WORDS("job", "add", session, "name=again"), 0, ": job_done", NULL);
+    expect(rig, WORDS("build", session, "--no-wait"), 0, "pi01: build done", NULL);
+    expect(rig, WORDS("build", "nosuch"), 1, NULL, "pi01: build ");
+    expect(rig, WORDS("video", "list"), 0, "final", NULL);
+    rig_pass(rig);
+}
+
 static void test_watch_follows_the_unit(void **state)
 {
     struct rig *rig = *state;
@@ -262,6 +279,7 @@ int main(void)
         TEST(test_methods_without_a_topic_go_by_json_rpc, setup_printing),
         TEST(test_a_real_agent_answers_as_one_of_many, setup_printing),
         TEST(test_preview_waits_for_its_video, setup_printing),
+        TEST(test_a_build_is_waited_for, setup_printing),
         TEST(test_watch_follows_the_unit, setup_printing),
         TEST(test_offline_agent_is_exit_code_4_at_once, setup_printing),
         TEST(test_shutdown_stops_the_agent, setup_printing),
