@@ -69,7 +69,7 @@ static const struct verb_arg *find_arg(const struct ctl_command *command, const 
 /* Which agent and which broker is for those to know who are asked for names. */
 static bool tells_whom_to_ask(const struct ctl_option_row *row)
 {
-    return row->value && !str_equal(row->name, "timeout") && !str_equal(row->name, "group");
+    return row->value && !str_equal(row->name, "group");
 }
 
 static void keep_asked(struct ctl_completion *completion, char *word)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ctl_completion: the shells' scripts, and the program that they ask. Names of units, cameras,
- * agents and groups are asked of the broker, for half a second at most: a person is waiting. */
+ * agents and groups are asked of the broker, for a second at most (or --timeout): a person is waiting. */
 #include "agent/ctl_complete.h"
 
 #include "agent/base/mem.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ASK_TIMEOUT_MS = 500 };
+enum { ASK_TIMEOUT_MS = 1000 };
 
 static const char bash_script[] =
     "# lapsectl completion for bash: source it, or put it where bash-completion looks.\n"
@@ -152,7 +152,7 @@ static void ask(struct ctl_completion *completion)
     for (size_t i = 0; i < count; i++)
         words[i + 1] = completion->asked[i];
     if (ctl_options_parse((int)count + 1, words, &options, &exit_code)) {
-        options.timeout_ms = ASK_TIMEOUT_MS;
+        options.timeout_ms = options.timeout_ms > 0 ? options.timeout_ms : ASK_TIMEOUT_MS;
         options.quiet = true;
         (void)ctl_run(&options, &task, completion);
     }

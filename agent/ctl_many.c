@@ -392,7 +392,7 @@ static char *what_is_left(const struct ctl *ctl)
 
 int ctl_many(const struct ctl_options *options, struct ctl_request *request)
 {
-    static const char *const filters[] = {"availability", "info", "ack", CTL_REPLIES, NULL};
+    static const char *const filters[] = {"ack", CTL_REPLIES, "availability", "info", NULL};
     static const struct ctl_task task = {.filters = filters,
                                          .is_complete = ctl_world_introduced,
                                          .on_news = on_news,

@@ -19,7 +19,6 @@ enum {
     QUIET_MS = 500,
     QUIET_COMPLETE_MS = 60,
     QUIET_STAGE_MS = 150,
-    FIRST_STAGE = 2,
     FLEET_MESSAGES = 4096, /* the retained topics of a fleet come in large bursts */
 };
 
@@ -93,12 +92,16 @@ static void subscribe_next(struct ctl *ctl)
     mqtt_subscribe(ctl->mqtt, filter, !replies);
 }
 
+/* Of a fleet those first that end with "info". */
 static void subscribe(struct ctl *ctl)
 {
     bool many = ctl_options_many(ctl->options);
+    bool was_info = false;
 
-    while (has_more_filters(ctl) && !(many && ctl->subscribed == FIRST_STAGE))
+    while (has_more_filters(ctl) && !(many && was_info)) {
+        was_info = str_equal(ctl->task->filters[ctl->subscribed], "info");
         subscribe_next(ctl);
+    }
 }
 
 /* --- what the client tells --- */
@@ -201,6 +204,12 @@ static void on_quiet(void *user)
     ctl->task->on_settled(ctl);
 }
 
+/* For who stays, --timeout says how long. */
+static int64_t reach_timeout_ms(const struct ctl *ctl)
+{
+    return ctl->task->stays ? CTL_TIMEOUT_MS : ctl_timeout_ms(ctl->options);
+}
+
 static void on_deadline(void *user)
 {
     struct ctl *ctl = user;
@@ -211,7 +220,7 @@ static void on_deadline(void *user)
     }
     ctl_exit(ctl, ctl_fail(ctl->options, CTL_UNREACHABLE,
                            "no answer from the broker at %s within %.1f s (--host, --timeout)",
-                           ctl->options->mqtt.host, (double)ctl_timeout_ms(ctl->options) / 1000));
+                           ctl->options->mqtt.host, (double)reach_timeout_ms(ctl) / 1000));
 }
 
 static void on_tick(void *user)
@@ -294,7 +303,7 @@ int ctl_run(const struct ctl_options *options, const struct ctl_task *task, void
     if (loop_new(&ctl.loop, &err) < 0)
         return ctl_fail(options, CTL_REFUSED, "%s", err.text);
     ctl_open(&ctl);
-    timer_start(ctl.deadline, ctl_timeout_ms(options));
+    timer_start(ctl.deadline, reach_timeout_ms(&ctl));
     if (mqtt_client_start(ctl.mqtt, &err) < 0)
         ctl.exit_code = ctl_fail(options, CTL_UNREACHABLE, "%s", err.text);
     else

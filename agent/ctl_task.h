@@ -15,8 +15,8 @@ struct ctl;
 
 struct ctl_task {
     /* Subscribed below <prefix>/v1/<agent>/, the agent of --agent or any; NULL-terminated. With
-     * --all or --group one after the other, when the burst of the last one is over: a broker drops
-     * what it cannot queue for us. "availability" and "info" come first. */
+     * --all or --group those behind "info" one after the other, when the burst of the last one is
+     * over: a broker drops what it cannot queue for us. What is not retained comes first. */
     const char *const *filters;
     /* Whether all was seen that the filters can bring; then less silence ends the burst. */
     bool (*is_complete)(const struct ctl_world *world);

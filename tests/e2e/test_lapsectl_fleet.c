@@ -164,7 +164,7 @@ static void test_each_answer_refusal_and_silence_is_told(void **state)
     struct rig_output output;
 
     gather(scene, 10, some_are_odd);
-    output = run(rig, WORDS("--all", "ping", "--timeout", "3"), 1);
+    output = run(rig, WORDS("--all", "ping", "--timeout", "5"), 1);
 
     expect_line(output.out, "a000", "a000 ok frame 7, job j1");
     expect_line(output.out, "a003", "a003 offline was not asked");
@@ -224,7 +224,7 @@ static void test_json_has_one_line_for_each_agent(void **state)
     struct rig_output output;
 
     gather(scene, 10, some_are_odd);
-    output = run(rig, WORDS("--all", "--json", "call", "agent.ping", "--timeout", "3"), 1);
+    output = run(rig, WORDS("--all", "--json", "call", "agent.ping", "--timeout", "5"), 1);
     char *rest = output.out, *line;
     size_t count = 0, ok = 0;
 
@@ -259,6 +259,47 @@ static void test_watch_of_many_has_a_line_for_each_agent(void **state)
     rig_pass(rig);
 }
 
+static size_t columns_of(const char *line)
+{
+    size_t columns = 0;
+
+    for (; *line && *line != '\r'; line++) {
+        if (*line == '\033') /* up to the letter that ends it */
+            line += strcspn(line, "mAJK");
+        else
+            columns++;
+    }
+    return columns;
+}
+
+static void test_watch_of_many_fits_the_terminal(void **state)
+{
+    struct scene *scene = *state;
+    CLEANUP(free_p)
+    char *command = xasprintf("stty rows 10 cols 60; TERM=xterm " CTL_PROGRAM
+                              " -H 127.0.0.1 -p %d --all -t 0.1 watch",
+                              rig_mqtt_port(scene->rig));
+    const char *argv[] = {"script", "-qefc", command, "/dev/null", NULL};
+    struct rig_output output;
+    char *rest, *line;
+    size_t lines = 0;
+
+    gather(scene, AGENTS, some_are_odd);
+    output = rig_run(scene->rig, argv);
+    assert_int_equal(output.exit_code, 0);
+    assert_non_null(strstr(output.out, "a008")); /* those with a problem come first, */
+    assert_non_null(strstr(output.out, "a003")); /* then those that are offline */
+    assert_non_null(strstr(output.out, "200 agents, 199 online; 193 "));
+    rest = output.out;
+    while ((line = strsep(&rest, "\n")) && line[0]) {
+        assert_true(columns_of(line) < 60);
+        lines++;
+    }
+    assert_true(lines < 10);
+    rig_output_done(&output);
+    rig_pass(scene->rig);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -271,6 +312,7 @@ int main(void)
         TEST(test_what_has_no_fleet_topic_goes_to_each),
         TEST(test_json_has_one_line_for_each_agent),
         TEST(test_watch_of_many_has_a_line_for_each_agent),
+        TEST(test_watch_of_many_fits_the_terminal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -254,7 +254,7 @@ static void test_json_tells_errors_too(void **state)
 {
     struct scene *scene = *state;
 
-    start(scene, PLAIN, "--json -a a001 -t 0.5 ping");
+    start(scene, PLAIN, "--json -a a001 -t 3 ping");
     expect_end(scene, 4,
                "{\"ok\":false,\"exit\":4,\"error\":\"no_answer\",\"message\":\"a001: ping");
     rig_pass(scene->rig);
