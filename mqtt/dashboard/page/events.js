@@ -22,8 +22,9 @@ lapsed.createEvents = (() => {
 
     function detailsOf(event) {
         const more = DETAILS[text.string(event.event_type)];
-        return [...(more ? more(event) : []), text.error(event.error), text.string(event.message)]
-            .filter((word) => typeof word === 'string').join(' · ');
+        const words = more ? more(event) : [text.words(event.kind), event.end];
+        return [...words, text.error(event.error), text.string(event.message)]
+            .filter((word) => text.string(word)).join(' · ');
     }
 
     function toneOf(type) {

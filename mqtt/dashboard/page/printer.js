@@ -95,8 +95,11 @@ lapsed.createCamera = (() => {
 })();
 
 lapsed.createJobs = (() => {
-    const { el, setText, setHidden, syncViews } = lapsed.dom;
+    const { el, setText, setHidden, setData, syncViews } = lapsed.dom;
     const { text } = lapsed;
+
+    const KINDS = { __proto__: null, final: 'Final video', preview: 'Preview' };
+    const UNDER_WAY = ['running', 'paused'];
 
     function createJob(id) {
         const title = el('span', {});
@@ -105,11 +108,14 @@ lapsed.createJobs = (() => {
         const node = el('li', { 'data-job': id }, title, bar, about);
         return { node, update(job) {
             const eta = text.number(job.eta_s);
-            setText(title, [text.capital(text.words(job.kind) || 'job'), text.string(job.unit)]
+            setText(title, [KINDS[text.string(job.kind)] || text.capital(text.words(job.kind) || 'job'),
+                text.string(job.unit)]
                 .filter(Boolean).join(' · '));
-            setHidden(bar, text.number(job.progress) === null);
-            bar.value = text.number(job.progress) || 0;
-            setText(about, [text.string(job.state), text.percent(job.progress),
+            const shown = UNDER_WAY.includes(job.state) && text.number(job.progress) !== null;
+            setData(node, 'state', text.string(job.state) || '');
+            setHidden(bar, !shown);
+            bar.value = shown ? job.progress : 0;
+            setText(about, [text.string(job.state), shown ? text.percent(job.progress) : null,
                 eta === null ? null : `${text.duration(eta)} left`, text.error(job.error)]
                 .filter(Boolean).join(' · '));
         } };

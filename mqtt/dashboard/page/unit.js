@@ -120,6 +120,7 @@ lapsed.createUnit = (() => {
 
     return function createUnit(agentId, unitId, commands) {
         const target = { agent: agentId, kind: 'unit', id: unitId };
+        const kind = el('span', { class: 'kind' });
         const pill = el('span', { class: 'pill' });
         const job = el('p', { class: 'job' });
         const bar = el('progress', { max: '100', 'aria-label': `Progress of ${unitId}` });
@@ -135,7 +136,7 @@ lapsed.createUnit = (() => {
         const node = el('article', { class: 'card unit', 'data-unit': unitId,
             'aria-label': `Unit ${unitId}` }, pictures,
         el('div', { class: 'body' },
-            el('header', {}, el('h3', {}, el('span', { class: 'kind', text: 'Unit' }), unitId), pill), job,
+            el('header', {}, el('h3', {}, kind, unitId), pill), job,
             el('div', { class: 'progress' }, bar, barText), facts.node, error, video.node,
             buttons.node, answer, settings.node));
 
@@ -167,6 +168,7 @@ lapsed.createUnit = (() => {
             const status = text.object(unit.status);
             const state = text.string(status.state) || text.string(unit.state) || 'unknown';
             setData(node, 'state', state);
+            setText(kind, status.runtime ? 'Unit made by a command' : 'Unit');
             setText(pill, state);
             setLine(job, headline(state, status));
             showPictures(agent, status, nowMs);
