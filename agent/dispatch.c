@@ -12,9 +12,12 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { FLEET_DELAY_MAX_MS = 500 };
+enum {
+    FLEET_DELAY_MAX_MS = 500,
+    TURN_MS = REQUESTS_REFILL_MS + 10, /* until the next request is allowed, surely */
+};
 
-/* A message to many agents that waits its moment. */
+/* A message that waits its moment: one to many agents, or one of many that came in a bunch. */
 struct late {
     struct list link;
     struct dispatch *dispatch;
@@ -100,24 +103,41 @@ static int64_t random_delay_ms(void)
     return random % (FLEET_DELAY_MAX_MS + 1);
 }
 
-/* A flood to all agents is not kept waiting: it is refused at once. */
 static void hand_over_later(struct dispatch *dispatch, const struct topic_target *target,
-                            const struct mqtt_message *message)
+                            const struct mqtt_message *message, int64_t delay_ms)
 {
-    struct late *late;
+    struct late *late = xcalloc(1, sizeof(*late));
 
-    if (dispatch->late_count >= REQUESTS_AT_ONCE) {
-        hand_over(dispatch, target, message);
-        return;
-    }
-    late = xcalloc(1, sizeof(*late));
     late->dispatch = dispatch;
     late->target = *target;
     copy_message(&late->message, message);
     late->timer = timer_new(dispatch->config.loop, on_late, late);
     list_append(&dispatch->late, &late->link);
     dispatch->late_count++;
-    timer_start(late->timer, random_delay_ms());
+    timer_start(late->timer, delay_ms);
+}
+
+/* What waited at the broker while we were away comes all at once: each waits for its turn. */
+static bool comes_in_a_bunch(const struct dispatch *dispatch)
+{
+    return dispatch->config.config->mqtt.offline_queue_s > 0 &&
+           (dispatch->late_count > 0 || !requests_ready(dispatch->requests));
+}
+
+/* A flood is not kept waiting: it is refused at once. */
+static void hand_over_in_time(struct dispatch *dispatch, const struct topic_target *target,
+                              const struct mqtt_message *message)
+{
+    int64_t turn = (int64_t)dispatch->late_count + 1;
+
+    if (dispatch->late_count >= REQUESTS_AT_ONCE)
+        hand_over(dispatch, target, message);
+    else if (target->broadcast)
+        hand_over_later(dispatch, target, message, random_delay_ms());
+    else if (comes_in_a_bunch(dispatch))
+        hand_over_later(dispatch, target, message, turn * TURN_MS);
+    else
+        hand_over(dispatch, target, message);
 }
 
 /* --- which are ours --- */
@@ -150,10 +170,7 @@ bool dispatch_on_message(struct dispatch *dispatch, const struct mqtt_message *m
         return false;
     if (message->len == 0 && message->retained)
         return true; /* somebody clears a retained command */
-    if (target.broadcast)
-        hand_over_later(dispatch, &target, message);
-    else
-        hand_over(dispatch, &target, message);
+    hand_over_in_time(dispatch, &target, message);
     return true;
 }
 

@@ -68,6 +68,7 @@ struct request {
     uint64_t hash;
     cJSON *args;
     const char *note;
+    bool accepted, started;
     bool remembered; /* its answer is to be kept in the recent ones */
     bool waits;      /* for the answer of another with the same id */
     bool many;       /* a part for each unit */
@@ -90,17 +91,27 @@ struct requests {
 
 /* --- how often --- */
 
-static bool bucket_take(struct bucket *bucket)
+static bool bucket_fill(struct bucket *bucket)
 {
     int64_t now_ms = clock_mono_ms();
 
     bucket->tokens += (double)(now_ms - bucket->filled_at_ms) / REQUESTS_REFILL_MS;
     bucket->tokens = MIN(bucket->tokens, REQUESTS_BURST);
     bucket->filled_at_ms = now_ms;
-    if (bucket->tokens < 1)
+    return bucket->tokens >= 1;
+}
+
+static bool bucket_take(struct bucket *bucket)
+{
+    if (!bucket_fill(bucket))
         return false;
     bucket->tokens -= 1;
     return true;
+}
+
+bool requests_ready(struct requests *requests)
+{
+    return bucket_fill(&requests->rate);
 }
 
 enum ack_code requests_admit(struct requests *requests, bool *ret_silently)
@@ -392,6 +403,36 @@ static void start(struct request *request)
     call_start(&request->parts[0].call);
 }
 
+/* The oldest that may begin: those that change something keep their order, though an id may still
+ * be on its way to the disk. */
+static struct request *next_to_start(struct requests *requests)
+{
+    struct request *request;
+    bool held = false;
+
+    LIST_FOR_EACH(&requests->pending, request, struct request, link)
+    {
+        if (request->started || !request->accepted)
+            continue;
+        if (!held && !request->mark)
+            return request;
+        if (verbs[request->verb].flags & VERB_READ)
+            return request;
+        held = true;
+    }
+    return NULL;
+}
+
+static void start_all(struct requests *requests)
+{
+    struct request *request;
+
+    while ((request = next_to_start(requests))) {
+        request->started = true;
+        start(request);
+    }
+}
+
 /* A disk that is full or broken is no reason not to obey. */
 static void on_marked(int result, const struct error *err, void *user)
 {
@@ -404,12 +445,12 @@ static void on_marked(int result, const struct error *err, void *user)
     if (!request)
         return;
     request->mark = NULL;
-    start(request);
+    start_all(request->requests);
 }
 
 /* The id is on the disk before anything happens: when we are killed in between, whoever asks again
  * is told so, and nothing is done twice. */
-static void start_when_marked(struct request *request)
+static void put_mark(struct request *request)
 {
     request->mark = xcalloc(1, sizeof(*request->mark));
     request->mark->request = request;
@@ -431,9 +472,9 @@ static void accept(struct request *request)
         request->remembered = true;
     }
     if (request->remembered && (verbs[request->verb].flags & VERB_DURABLE_ID))
-        start_when_marked(request);
-    else
-        start(request);
+        put_mark(request);
+    request->accepted = true;
+    start_all(request->requests);
 }
 
 /* --- the checks before --- */

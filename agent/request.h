@@ -37,6 +37,8 @@ void requests_stop(struct requests *requests);
 void requests_free(struct requests *requests); /* stops them; NULL is fine */
 int64_t requests_refused(const struct requests *requests);
 
+/* Whether a request would be admitted now. */
+bool requests_ready(struct requests *requests);
 /* A message that asks something came. ACK_OK: go on. ACK_RATE_LIMITED: refuse it; *ret_silently: it
  * is one of so many that an answer would be a flood, too. */
 enum ack_code requests_admit(struct requests *requests, bool *ret_silently) MUST_CHECK;

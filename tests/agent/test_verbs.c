@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,66 @@ static void other_arguments_are_refused_by_name(void **state)
     }
 }
 
+/* C3: for every argument of every verb each value that is none of its type. */
+static const struct {
+    const char *value;
+    unsigned fits; /* bits of enum arg_type */
+} wrong_values[] = {
+    {"null", 0},
+    {"[1]", 0},
+    {"[{}]", 0},
+    {"true", 1u << ARG_BOOL | 1u << ARG_SCALAR},
+    {"{}", 1u << ARG_OBJECT},
+    {"-1e300", 1u << ARG_INT | 1u << ARG_NUMBER | 1u << ARG_SCALAR},
+    {"\"../x\"", 1u << ARG_STRING | 1u << ARG_SCALAR},
+    {"[\"a\"]", 1u << ARG_STRINGS},
+    {"\"\"", 1u << ARG_STRING | 1u << ARG_SCALAR},
+};
+
+static void expect_named(const struct verb *verb, const char *name, const char *args)
+{
+    static const struct json_limits limits = {4096, 8};
+    char path[128];
+    cJSON *json;
+    struct error err = {0};
+
+    assert_int_equal(json_parse(args, strlen(args), &limits, &json, &err), 0);
+    snprintf(path, sizeof(path), "args.%s: ", name);
+    if (verb_check_args(verb, "args", json, &err) == 0 || !str_starts_with(err.text, path))
+        fail_msg("%s %s: '%s'", verb->method, args, err.text);
+    json_free(json);
+}
+
+static size_t check_wrong_values(const struct verb *verb, const struct verb_arg *arg)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(wrong_values); i++) {
+        char args[256];
+
+        if (wrong_values[i].fits & 1u << arg->type)
+            continue;
+        snprintf(args, sizeof(args), "{\"%s\":%s}", arg->name, wrong_values[i].value);
+        expect_named(verb, arg->name, args);
+        count++;
+    }
+    return count;
+}
+
+static void every_argument_of_every_verb_refuses_what_is_not_of_its_type(void **state)
+{
+    size_t count = 0;
+
+    (void)state;
+    for (int id = 0; id < VERB_COUNT; id++) {
+        expect_named(&verbs[id], "nosuch", "{\"nosuch\":1}");
+        count++;
+        for (const struct verb_arg *arg = verbs[id].args; arg && arg->name; arg++)
+            count += check_wrong_values(&verbs[id], arg);
+    }
+    assert_true(count >= 300);
+}
+
 static void a_verb_of_another_scope_is_not_found(void **state)
 {
     (void)state;
@@ -180,6 +241,7 @@ int main(void)
         cmocka_unit_test(every_verb_is_found_by_its_own_scope_and_name),
         cmocka_unit_test(arguments_of_the_row_are_taken),
         cmocka_unit_test(other_arguments_are_refused_by_name),
+        cmocka_unit_test(every_argument_of_every_verb_refuses_what_is_not_of_its_type),
         cmocka_unit_test(a_verb_of_another_scope_is_not_found),
         cmocka_unit_test(what_is_no_verb_is_not_found),
         cmocka_unit_test(every_name_survives_the_way_through_its_topic),

@@ -108,6 +108,40 @@ static void test_a_command_sent_while_the_agent_is_off_is_done_once_when_it_is_b
     rig_pass(rig);
 }
 
+/* More than may be asked at once: they wait for their turn, and keep their order. */
+static void test_many_commands_that_waited_are_all_done_in_order(void **state)
+{
+    enum { SENT = 14 };
+    static const char *const expiry[] = {"-D", "publish", "message-expiry-interval", "600", NULL};
+    struct rig *rig = begin(state, NULL, "offline_queue_s = 3600;");
+    CLEANUP(free_p) char *last = xasprintf("talk%d", SENT - 1);
+    size_t from;
+    int done = 0;
+
+    assert_int_equal(rig_agent_signal(rig, SIGTERM), 0);
+    from = rig_message_count(rig);
+    for (int i = 0; i < SENT; i++) {
+        CLEANUP(free_p) char *payload = xasprintf("{\"id\":\"talk%d\"}", i);
+
+        pub(rig, i % 2 ? "timelapse/v1/pi01/unit/garden/cmd/standby" : START, payload, expiry);
+    }
+    rig_agent_start(rig);
+    RIG_WAIT(rig, final_ack(rig, from, last));
+    for (const struct rig_message *message; (message = rig_message(rig, from)); from++) {
+        CLEANUP(free_p) char *id = xasprintf("talk%d", done);
+
+        if (!str_equal(message->topic, "ack") ||
+            !str_equal(json_get_string(message->json, "phase"), "final"))
+            continue;
+        assert_string_equal(json_get_string(message->json, "id"), id);
+        assert_int_equal(code_of(message->json), 0);
+        done++;
+    }
+    assert_int_equal(done, SENT);
+    assert_true(rig_says(rig, "unit/garden/state", "standby"));
+    rig_pass(rig);
+}
+
 static void test_a_command_too_old_for_its_expiry_is_not_done(void **state)
 {
     static const char *const expiry[] = {"-D", "publish", "message-expiry-interval", "1", NULL};
@@ -175,6 +209,29 @@ static void test_two_of_the_same_id_at_once_have_one_effect_and_two_answers(void
     assert_int_equal(rig_event_count(rig, "frame"), 1);
     assert_true(json_get_bool(rig_last(rig, "ack")->json, "dup", &dup) && dup);
     assert_int_equal(code_of(rig_last(rig, "ack")->json), 0);
+    rig_pass(rig);
+}
+
+/* The id of the first has to be on the disk before it begins; the second does not get in front. */
+static void test_commands_are_done_in_the_order_in_which_they_came(void **state)
+{
+    struct rig *rig = begin(state, NULL, NULL);
+
+    for (int i = 0; i < 4; i++) {
+        CLEANUP(free_p) char *start = xasprintf("{\"id\":\"start%d\"}", i);
+        CLEANUP(free_p) char *pause = xasprintf("{\"id\":\"pause%d\"}", i);
+        CLEANUP(free_p) char *standby = xasprintf("{\"id\":\"standby%d\"}", i);
+        size_t from = rig_message_count(rig);
+
+        rig_publish(rig, "unit/garden/cmd/start", start);
+        rig_publish(rig, "unit/garden/cmd/pause", pause);
+        rig_publish(rig, "unit/garden/cmd/standby", standby);
+        RIG_WAIT(rig, count_acks(rig, from, NULL, "final") == 3);
+        for (size_t at = from; at < rig_message_count(rig); at++)
+            if (str_equal(rig_message(rig, at)->topic, "ack"))
+                assert_int_equal(code_of(rig_message(rig, at)->json), 0);
+        rig_linger(rig, 3 * ASK_GAP_MS);
+    }
     rig_pass(rig);
 }
 
@@ -315,10 +372,12 @@ int main(void)
         TEST(test_a_command_whose_time_is_over_is_refused),
         TEST(test_expires_is_ignored_and_said_so_while_the_clock_is_not_synchronised),
         TEST(test_a_command_sent_while_the_agent_is_off_is_done_once_when_it_is_back),
+        TEST(test_many_commands_that_waited_are_all_done_in_order),
         TEST(test_a_command_too_old_for_its_expiry_is_not_done),
         TEST(test_with_an_offline_queue_a_command_needs_an_expiry),
         TEST(test_without_an_offline_queue_nothing_waits_for_a_stopped_agent),
         TEST(test_two_of_the_same_id_at_once_have_one_effect_and_two_answers),
+        TEST(test_commands_are_done_in_the_order_in_which_they_came),
         TEST(test_a_kill_never_makes_one_id_act_twice),
         TEST(test_what_an_agent_was_killed_in_is_answered_when_it_is_back),
         TEST(test_the_first_of_too_many_are_told_so_and_the_rest_are_counted),
