@@ -27,15 +27,14 @@
 
 static const struct {
     const char *word;   /* in unique ids; NULL: the agent */
-    const char *entity; /* before the id in entity ids */
-    const char *suffix; /* of the device's name */
+    const char *called; /* in the name of the device, before the id */
     const char *model;
     enum topic_kind status;
 } kinds[] = {
-    [DISCOVERY_OF_AGENT] = {NULL, "", "", "Timelapse agent", TOPIC_STATUS},
-    [DISCOVERY_OF_UNIT] = {"unit", "", " timelapse", "Timelapse unit", TOPIC_UNIT_STATUS},
-    [DISCOVERY_OF_PRINTER] = {"printer", "printer_", " printer", "Printer", TOPIC_PRINTER_STATUS},
-    [DISCOVERY_OF_CAMERA] = {"camera", "camera_", " camera", "Camera", TOPIC_CAMERA_STATUS},
+    [DISCOVERY_OF_AGENT] = {NULL, "", "Timelapse agent", TOPIC_STATUS},
+    [DISCOVERY_OF_UNIT] = {"unit", "", "Timelapse unit", TOPIC_UNIT_STATUS},
+    [DISCOVERY_OF_PRINTER] = {"printer", "printer ", "Printer", TOPIC_PRINTER_STATUS},
+    [DISCOVERY_OF_CAMERA] = {"camera", "camera ", "Camera", TOPIC_CAMERA_STATUS},
 };
 
 struct builder {
@@ -78,16 +77,28 @@ static char *identifier(const struct discovery_home *home, const struct discover
     return xasprintf("lapsed:%s:%s:%s", home->agent, kinds[device->kind].word, device->id);
 }
 
-static char *entity_id(const struct builder *builder, const struct entity *entity, const char *key)
+/* The agent is in it: a fleet has many a camera "front". */
+static char *device_name(const struct discovery_home *home, const struct discovery_device *device)
 {
-    const struct discovery_device *device = builder->device;
-    char *id = xasprintf("%s.%s_%s%s%s%s", entity->platform, builder->home->agent,
-                         kinds[device->kind].entity, device->id ? device->id : "",
-                         device->id ? "_" : "", key);
+    if (!device->id)
+        return xasprintf("lapsed %s", home->agent);
+    return xasprintf("%s %s%s", home->agent, kinds[device->kind].called, device->id);
+}
 
-    replace_each(id, '-', '_');
-    for (char *at = id; *at; at++)
-        *at = (char)tolower((unsigned char)*at);
+/* As Home Assistant makes it of the two names where it does not know default_entity_id (before
+ * 2025.10), so that it is the same everywhere. */
+static char *entity_id(const char *platform, const char *device, const char *name)
+{
+    char *id = xasprintf("%s.%s %s", platform, device, name);
+    char *end = id + strlen(platform) + 1;
+
+    for (const char *at = end; *at; at++) {
+        if (isalnum((unsigned char)*at))
+            *end++ = (char)tolower((unsigned char)*at);
+        else if (end[-1] != '_')
+            *end++ = '_';
+    }
+    *end = '\0';
     return id;
 }
 
@@ -278,11 +289,13 @@ static void add_kind(cJSON *json, const struct builder *builder, const struct en
 static void add_identity(cJSON *json, const struct builder *builder, const struct entity *entity,
                          const char *key, const char *suffix)
 {
-    CLEANUP(free_p) char *device = identifier(builder->home, builder->device);
+    CLEANUP(free_p) char *id = identifier(builder->home, builder->device);
+    CLEANUP(free_p) char *device = device_name(builder->home, builder->device);
+    CLEANUP(free_p) char *name = fill(entity->name, suffix);
 
-    add_owned(json, "unique_id", xasprintf("%s:%s", device, key));
-    add_owned(json, "default_entity_id", entity_id(builder, entity, key));
-    add_owned(json, "name", fill(entity->name, suffix));
+    add_owned(json, "unique_id", xasprintf("%s:%s", id, key));
+    add_owned(json, "default_entity_id", entity_id(entity->platform, device, name));
+    json_add_string(json, "name", name);
 }
 
 static void add_trigger(cJSON *json, const struct entity *entity)
@@ -360,12 +373,9 @@ static void add_device(cJSON *json, const struct discovery_home *home,
     cJSON *about = json_add_object(json, "device");
 
     add_owned(json_add_array(about, "identifiers"), NULL, identifier(home, device));
-    if (device->id) {
-        add_owned(about, "name", xasprintf("%s%s", device->id, kinds[device->kind].suffix));
+    add_owned(about, "name", device_name(home, device));
+    if (device->id)
         add_owned(about, "via_device", identifier(home, &agent));
-    } else {
-        add_owned(about, "name", xasprintf("lapsed %s", home->agent));
-    }
     json_add_string(about, "manufacturer", "lapsed");
     if (device->model)
         add_owned(about, "model", xasprintf("%s (%s)", kinds[device->kind].model, device->model));

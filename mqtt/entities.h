@@ -35,9 +35,9 @@ enum entity_flags {
 
 struct entity {
     enum discovery_kind of;
-    const char *key; /* in unique_id and default_entity_id: never changed */
+    const char *key; /* in unique_id: never changed */
     const char *platform;
-    const char *name;
+    const char *name; /* makes the entity_id: changed with care */
     enum entity_source from;
     const char *value;   /* the template */
     const char *command; /* a verb: cmd/<command> */

@@ -63,21 +63,21 @@ static struct discovery_check *announce_all(void)
 
 static const char id_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
 
-/* The next "<domain>.pi01_<name>" at or behind *at, which goes behind it; NULL: none. The caller
- * frees. */
+/* The next "<domain>.[lapsed_]pi01_<name>" at or behind *at, which goes behind it; NULL: none. The
+ * caller frees. */
 static char *next_entity(const char **at)
 {
-    const char *found = strstr(*at, ".pi01_");
-    const char *begin = found;
-    size_t len;
+    for (const char *dot = *at; (dot = strchr(dot, '.')); dot++) {
+        const char *begin = dot;
 
-    if (!found)
-        return NULL;
-    while (begin > *at && (islower((unsigned char)begin[-1]) || begin[-1] == '_'))
-        begin--;
-    len = strspn(found + 1, id_letters);
-    *at = found + 1 + len;
-    return xstrndup(begin, (size_t)(*at - begin));
+        if (!str_starts_with(dot, ".pi01_") && !str_starts_with(dot, ".lapsed_pi01_"))
+            continue;
+        while (begin > *at && (islower((unsigned char)begin[-1]) || begin[-1] == '_'))
+            begin--;
+        *at = dot + 1 + strspn(dot + 1, id_letters);
+        return xstrndup(begin, (size_t)(*at - begin));
+    }
+    return NULL;
 }
 
 static size_t check_entities(const struct discovery_check *check, const char *text)

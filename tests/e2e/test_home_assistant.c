@@ -85,7 +85,7 @@ static void test_every_button_of_a_unit_acts(void **state)
     RIG_WAIT(rig, rig_event_count(rig, "session_started") == 3);
     press(rig, check, "button.pi01_mk4_abort", NULL);
     RIG_WAIT(rig, rig_event_count(rig, "session_aborted") == 1);
-    press(rig, check, "button.pi01_mk4_standby", NULL);
+    press(rig, check, "button.pi01_mk4_discard", NULL);
     RIG_WAIT(rig, rig_says(rig, "unit/mk4/state", "standby"));
     check_free(check);
     rig_pass(rig);
@@ -97,21 +97,21 @@ static void test_every_switch_number_and_select_of_a_unit_acts(void **state)
         const char *entity, *key, *payload;
         double value;
     } numbers[] = {
-        {"number.pi01_mk4_interval_s", "interval_s", "7.5", 7.5},
+        {"number.pi01_mk4_interval", "interval_s", "7.5", 7.5},
         {"number.pi01_mk4_every_nth_layer", "every_nth_layer", "3", 3},
         {"number.pi01_mk4_fps", "fps", "30.0", 30},
-        {"number.pi01_mk4_target_length_s", "target_length_s", "12", 12},
-        {"number.pi01_mk4_hold_last_s", "hold_last_s", "1.5", 1.5},
+        {"number.pi01_mk4_video_length", "target_length_s", "12", 12},
+        {"number.pi01_mk4_hold_last_frame", "hold_last_s", "1.5", 1.5},
     };
     static const struct {
         const char *entity, *key;
         bool value;
     } switches[] = {
-        {"switch.pi01_mk4_hold_still", "pause", true},
-        {"switch.pi01_mk4_park", "park", true},
-        {"switch.pi01_mk4_park", "park", false},
-        {"switch.pi01_mk4_hold_still", "pause", false},
-        {"switch.pi01_mk4_rearm", "restart", false},
+        {"switch.pi01_mk4_pause_for_frames", "pause", true},
+        {"switch.pi01_mk4_park_for_frames", "park", true},
+        {"switch.pi01_mk4_park_for_frames", "park", false},
+        {"switch.pi01_mk4_pause_for_frames", "pause", false},
+        {"switch.pi01_mk4_next_print_too", "restart", false},
         {"switch.pi01_mk4_armed", "armed", false},
         {"switch.pi01_mk4_armed", "armed", true},
     };
@@ -178,7 +178,7 @@ static void test_a_camera_is_pressed_and_the_agent_shut_down(void **state)
     check = read_documents(rig);
     press(rig, check, "button.pi01_camera_top_left_snapshot", NULL);
     RIG_WAIT(rig, rig_last(rig, "image/top-left/last/meta"));
-    press(rig, check, "button.pi01_shutdown", NULL);
+    press(rig, check, "button.lapsed_pi01_shut_down", NULL);
     RIG_WAIT(rig, !rig_agent_running(rig));
     RIG_WAIT(rig, rig_says(rig, "availability", "offline"));
     check_free(check);
@@ -254,7 +254,7 @@ static void test_a_shared_printer_and_camera_are_there_once(void **state)
     RIG_WAIT(rig, documents_standing(rig, OWN) == 6); /* agent, printer, 2 cameras, 2 units */
     check = read_documents(rig);
     assert_true(check_has_entity(check, "sensor.pi01_printer_mk4_temperature_tool0"));
-    assert_true(check_has_entity(check, "image.pi01_side_image_topdleft"));
+    assert_true(check_has_entity(check, "image.pi01_side_last_picture_top_left"));
     check_free(check);
     rig_pass(rig);
 }

@@ -136,9 +136,9 @@ static void both_forms_name_the_same_entities(void **state)
     static const char *const some[] = {"sensor.pi01_mk4_frames",
                                        "switch.pi01_mk4_armed",
                                        "button.pi01_mk4_snapshot",
-                                       "image.pi01_mk4_image",
+                                       "image.pi01_mk4_last_picture",
                                        "sensor.pi01_printer_mk4_temperature_bed",
-                                       "number.pi01_garden_interval_s"};
+                                       "number.pi01_garden_interval"};
 
     (void)state;
     for (int form = DISCOVERY_DEVICE; form <= DISCOVERY_COMPONENT; form++) {
@@ -150,6 +150,18 @@ static void both_forms_name_the_same_entities(void **state)
                 fail_msg("no %s", some[i]);
         shelf_done(&shelf);
     }
+}
+
+/* Versions that do not know default_entity_id make it of the names of device and entity. */
+static void entity_ids_are_those_that_older_versions_make_themselves(void **state)
+{
+    CLEANUP(json_free_p) cJSON *json = discovery_document(&home, &devices[TOP_LEFT], NULL);
+
+    (void)state;
+    assert_string_equal(json_get_string(json, "device.name"), "pi01 camera top-left");
+    assert_string_equal(json_get_string(json, "components.last_picture.name"), "Last picture time");
+    assert_string_equal(json_get_string(json, "components.last_picture.default_entity_id"),
+                        "sensor.pi01_camera_top_left_last_picture_time");
 }
 
 static cJSON *document_of(size_t index) MUST_CHECK;
@@ -515,6 +527,7 @@ int main(void)
         cmocka_unit_test(device_documents_have_no_fault),
         cmocka_unit_test(component_documents_have_no_fault_and_are_as_many),
         cmocka_unit_test(both_forms_name_the_same_entities),
+        cmocka_unit_test(entity_ids_are_those_that_older_versions_make_themselves),
         cmocka_unit_test(a_unit_without_a_printer_shows_none),
         cmocka_unit_test(a_printer_shows_the_heaters_that_it_has),
         cmocka_unit_test(each_camera_of_a_unit_has_its_picture),
