@@ -66,16 +66,25 @@ static void on_trouble(void *user)
     spool->callbacks.on_problem(&spool->trouble, spool->user);
 }
 
-static void note_trouble(struct spool *spool, const struct error *err)
+static void tell_trouble(struct spool *spool, const char *what, const struct error *err)
 {
-    timer_start(spool->retry_timer, SPOOL_RETRY_MS);
     if (spool->told)
         return;
     spool->told = true;
-    error_set(&spool->trouble, err->code,
-              "events wait for the broker in memory only, and a crash would lose them: %s",
-              err->text);
+    error_set(&spool->trouble, err->code, "%s: %s", what, err->text);
     timer_start(spool->trouble_timer, 0);
+}
+
+static void note_write_trouble(struct spool *spool, const struct error *err)
+{
+    timer_start(spool->retry_timer, SPOOL_RETRY_MS);
+    tell_trouble(spool, "events wait for the broker in memory only, and a crash would lose them",
+                 err);
+}
+
+static void note_read_trouble(struct spool *spool, const struct error *err)
+{
+    tell_trouble(spool, "some events that waited for the broker are lost", err);
 }
 
 static void on_retry(void *user)
@@ -166,7 +175,7 @@ static void plan_sync(struct spool *spool, const struct job *job)
 static void after_writing(struct spool *spool, const struct job *job)
 {
     if (job->err.code < 0) {
-        note_trouble(spool, &job->err);
+        note_write_trouble(spool, &job->err);
         return;
     }
     if (job->write) {
@@ -189,21 +198,23 @@ static void skip_to(struct spool *spool, uint64_t place)
         spool->done = MAX(spool->done, place);
 }
 
+/* A segment that cannot be read, or in which nothing sound follows, is left behind for the next. */
 static void after_reading(struct spool *spool, const struct job *job)
 {
     struct spool_record record;
+    bool failed = job->read_err.code < 0;
 
-    if (job->read_err.code < 0)
-        note_trouble(spool, &job->read_err);
-    if (job->read_err.code == 0 && spool->chunk.len > 0) {
+    if (failed)
+        note_read_trouble(spool, &job->read_err);
+    if (failed || spool->chunk.len > 0) {
         skip_to(spool, spool->chunk_at);
-        spool->skips = spool_record_get(spool->chunk.data, spool->chunk.len, &record) <= 0;
-        spool->wants_read = spool->skips;
-    } else {
-        buf_done(&spool->chunk);
+        spool->skips =
+            failed || spool_record_get(spool->chunk.data, spool->chunk.len, &record) <= 0;
+    } else { /* there is none */
         skip_to(spool, spool->written);
-        spool->skips = spool->wants_read = false;
+        spool->skips = false;
     }
+    spool->wants_read = spool->skips;
     if (!spool->wants_read)
         spool->callbacks.on_ready(spool->user);
 }
@@ -263,7 +274,7 @@ struct spool *spool_new(struct loop *loop, const char *dir, const struct spool_c
     spool->trouble_timer = timer_new(loop, on_trouble, spool);
     spool->synced = true;
     if (spool_store_open(dir, &spool->store, &extent, &err) < 0)
-        note_trouble(spool, &err);
+        note_write_trouble(spool, &err);
     spool->done = spool->taken = spool->forgotten = extent.begin;
     spool->written = spool->end = extent.end;
     spool->count = extent.records;

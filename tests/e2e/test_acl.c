@@ -217,6 +217,7 @@ static struct peer *start_peer(struct fixture *f, size_t user)
     CLEANUP(free_p) char *id = xasprintf("client-%s", users[user]);
 
     peer_init(peer, f->port);
+    peer->inbox_max_messages = NOTE_MAX;
     peer->settings.tls = true;
     peer->settings.ca_file = xstrdup(f->ca);
     peer->settings.user = xstrdup(users[user]);

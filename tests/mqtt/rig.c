@@ -104,6 +104,7 @@ void peer_start(struct peer *peer, struct rig *rig, const char *id, const char *
         .session_expiry_s = session_expiry_s,
         .spool_dir = peer->spool_dir,
         .answer_timeout_ms = peer->answer_timeout_ms,
+        .inbox_max_messages = peer->inbox_max_messages,
     };
     const struct mqtt_callbacks callbacks = {
         .on_up = on_up, .on_down = on_down, .on_message = on_message, .on_problem = on_problem};

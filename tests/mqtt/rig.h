@@ -42,6 +42,7 @@ struct peer {
     /* optional; set before peer_start() */
     const char *spool_dir;
     int64_t answer_timeout_ms;
+    size_t inbox_max_messages; /* for who hears bursts while the machine is busy */
     struct mqtt_client *client;
     int ups, downs;
     struct error down; /* the last one */

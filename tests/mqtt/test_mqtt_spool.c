@@ -65,9 +65,17 @@ static void start_agent(struct fixture *f)
 static void start_ear(struct fixture *f)
 {
     peer_init(&f->ear, f->port);
+    f->ear.inbox_max_messages = NOTE_MAX;
     peer_start(&f->ear, &f->rig, "ear", NULL, 0);
     mqtt_subscribe(f->ear.client, EVENT, true);
     RIG_WAIT(&f->rig, f->ear.ups == 1);
+}
+
+/* As if: the workers of the one before have ended. */
+static void new_process(struct fixture *f)
+{
+    rig_done(&f->rig);
+    rig_init(&f->rig);
 }
 
 static void tell(struct fixture *f, int from, int to)
@@ -143,14 +151,15 @@ static void what_was_told_is_not_told_again_by_the_next_run(void **state)
 
     rig_init(&f->rig);
     broker_start(f->broker);
-    start_ear(f);
     start_agent(f);
     tell(f, 0, 100);
     RIG_WAIT(&f->rig, waiting(f) == 0);
     peer_stop(&f->agent, &f->rig);
+    new_process(f);
+    start_ear(f);
     start_agent(f);
     tell(f, 100, 101);
-    expect_heard(f, 0, 101);
+    expect_heard(f, 100, 101);
 }
 
 static void a_stop_without_a_broker_keeps_the_events(void **state)
@@ -161,8 +170,7 @@ static void a_stop_without_a_broker_keeps_the_events(void **state)
     start_agent(f);
     tell(f, 0, 150);
     peer_stop(&f->agent, &f->rig);
-    rig_done(&f->rig);
-    rig_init(&f->rig);
+    new_process(f);
     broker_start(f->broker);
     start_ear(f);
     start_agent(f);
@@ -183,11 +191,12 @@ static void the_oldest_go_when_there_are_too_many(void **state)
     mqtt_client_link(f->agent.client, &link);
     assert_int_equal(link.waiting_events, 100);
     assert_int_equal(link.dropped_events, 250);
+    peer_stop(&f->agent, &f->rig);
+    new_process(f);
     broker_start(f->broker);
-    start_ear(f);
-    RIG_WAIT(&f->rig, waiting(f) == 0);
-    RIG_WAIT(&f->rig, f->ear.note_count > 0);
-    assert_string_equal(f->ear.notes[f->ear.note_count - 1].payload, "{\"n\":349}");
+    start_ear(f); /* before the agent, or it misses something */
+    start_agent(f);
+    expect_heard(f, 250, 350);
 }
 
 static void without_events_nothing_is_written(void **state)

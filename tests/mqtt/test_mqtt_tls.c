@@ -335,6 +335,7 @@ static void a_burst_over_tls_arrives_whole(void **state)
     struct fixture *f = *state;
     struct mqtt_link link;
 
+    f->agent.inbox_max_messages = NOTE_MAX;
     start(f);
     mqtt_subscribe(f->agent.client, "x", false);
     RIG_WAIT(&f->rig, f->agent.ups == 1);

@@ -381,6 +381,29 @@ static void what_rots_on_the_disk_is_skipped_and_counted(void **state)
     assert_int_equal(taken + spool_lost(f->spool), 36001);
 }
 
+/* What was written behind it is still told. */
+static void a_segment_that_cannot_be_read_costs_itself_only(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(free_p) char *path = NULL;
+    CLEANUP(free_p) char *new_path = NULL;
+
+    for (int run = 0; run < 3; run++) { /* each has a segment of its own */
+        add_many(f, run * 10, run * 10 + 10);
+        wait_on_disk(f);
+        crash(f);
+    }
+    path = path_join(f->spool_dir, "00000001.spool");
+    new_path = path_join(f->spool_dir, "00000004.spool");
+    assert_int_equal(unlink(path), 0);
+    add(f, 30);
+    RIG_WAIT(&f->rig, access(new_path, F_OK) == 0);
+    take_done(f, 10, 31);
+    expect_empty(f);
+    assert_int_equal(f->problems, 1);
+    assert_int_equal(spool_lost(f->spool), 10);
+}
+
 static void a_directory_that_cannot_be_made_is_said_once_and_memory_does(void **state)
 {
     struct fixture *f = *state;
@@ -475,6 +498,7 @@ int main(void)
         TEST(a_damaged_byte_never_becomes_an_event),
         TEST(thirty_six_thousand_events_go_through_a_little_memory),
         TEST(what_rots_on_the_disk_is_skipped_and_counted),
+        TEST(a_segment_that_cannot_be_read_costs_itself_only),
         TEST(a_directory_that_cannot_be_made_is_said_once_and_memory_does),
         TEST(memory_is_bounded_when_the_disk_takes_nothing),
         TEST(a_disk_that_gets_full_is_said_once_and_costs_no_event),
