@@ -240,3 +240,34 @@ size_t ctl_fleet_print(const struct ctl *ctl, size_t max_lines, FILE *out)
     fputc('\n', out);
     return count;
 }
+
+/* --- for programs --- */
+
+static void add_copy(cJSON *json, const char *key, const cJSON *value)
+{
+    if (value)
+        json_add(json, key, json_copy(value));
+    else
+        json_add_null(json, key);
+}
+
+void ctl_fleet_print_json(const struct ctl_agent *agent)
+{
+    static const char *const names[] = {
+        [CTL_UNITS] = "units", [CTL_PRINTERS] = "printers", [CTL_CAMERAS] = "cameras"};
+    cJSON *json = json_object();
+    struct ctl_thing *thing;
+
+    json_add_string(json, "agent", agent->id);
+    json_add_bool(json, "online", agent->online);
+    add_copy(json, "info", agent->info);
+    add_copy(json, "status", agent->status);
+    for (size_t room = 0; room < CTL_ROOM_COUNT; room++) {
+        cJSON *things = json_add_object(json, names[room]);
+
+        LIST_FOR_EACH(&agent->things[room], thing, struct ctl_thing, link)
+        add_copy(things, thing->id, thing->status);
+    }
+    ctl_print_json(json);
+    json_free(json);
+}

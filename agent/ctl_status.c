@@ -222,7 +222,7 @@ static void show_fleet(struct ctl *ctl)
     else
         LIST_FOR_EACH(&ctl->world.agents, agent, struct ctl_agent, link)
     if (ctl_fleet_has(ctl->options, agent)) {
-        print_agent_json(agent);
+        ctl_fleet_print_json(agent);
         count++;
     }
     ctl_exit(ctl, count > 0 ? CTL_OK : ctl_fleet_nobody(ctl->options));

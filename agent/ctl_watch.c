@@ -322,11 +322,31 @@ static void show_fleet_news(struct ctl *ctl, const struct ctl_news *news)
         ctl_tick_after(ctl, REDRAW_MS);
 }
 
+/* Of many agents each line says whose it is. */
+static void print_change_json(const struct ctl *ctl, const struct ctl_news *news)
+{
+    cJSON *json;
+
+    if (!ctl_fleet_has(ctl->options, news->agent) || (news->json && !json_is_object(news->json)))
+        return;
+    json = news->json ? json_copy(news->json) : json_object();
+    if (!json_get(json, "agent"))
+        json_add_string(json, "agent", news->agent->id);
+    if (news->kind == TOPIC_AVAILABILITY)
+        json_add_bool(json, "online", news->agent->online);
+    ctl_print_json(json);
+    json_free(json);
+}
+
 static void on_news(struct ctl *ctl, const struct ctl_news *news)
 {
     struct watch_data *watch = ctl->data;
 
-    if (ctl->settled && watch->fleet && !ctl->options->json)
+    if (watch->fleet && !ctl->settled)
+        return; /* only then it is known who belongs to the group */
+    if (watch->fleet && ctl->options->json)
+        print_change_json(ctl, news);
+    else if (watch->fleet)
         show_fleet_news(ctl, news);
     else if (ctl->options->json)
         ctl_print_json(news->json);
@@ -342,6 +362,8 @@ static void show_first(struct ctl *ctl, const struct ctl_agent *agent)
 
     if (!watch->fleet)
         show_agent(watch, agent);
+    else if (ctl_fleet_has(ctl->options, agent) && ctl->options->json)
+        ctl_fleet_print_json(agent);
     else if (ctl_fleet_has(ctl->options, agent))
         show_state(watch, agent->id, ctl_fleet_line(agent));
 }
@@ -353,7 +375,7 @@ static void on_settled(struct ctl *ctl)
 
     if (!ctl->options->json && watch->fleet && watch->terminal)
         draw_fleet(ctl);
-    else if (!ctl->options->json)
+    else if (!ctl->options->json || watch->fleet)
         LIST_FOR_EACH(&ctl->world.agents, agent, struct ctl_agent, link)
     show_first(ctl, agent);
     if (list_empty(&ctl->world.agents))

@@ -50,8 +50,9 @@ static void print_help(void)
     puts("\nExit codes:");
     for (size_t i = 0; i < lapsed_exit_count; i++)
         printf("  %2d  %s\n", lapsed_exits[i].code, lapsed_exits[i].help);
-    puts("\nSIGTERM stops the agent; open sessions go on when it is started again. lapsectl(1)\n"
-         "commands the running agent, lapsed.conf(5) has every setting.");
+    puts("\nSIGTERM stops the agent; open sessions go on when it is started again. SIGHUP reads\n"
+         "the configuration again. lapsectl(1) commands the running agent, lapsed.conf(5) has\n"
+         "every setting.");
 }
 
 /* What getopt_long() wants; the arrays end with a zero. */

@@ -63,6 +63,9 @@ void manual_lapsed(const char *date, FILE *out)
     roff_word(out, "SIGTERM, SIGINT", "");
     roff_more(out, "Stop: printers that the agent paused go on, the last words are sent. Open "
                    "sessions go on when the agent is started again.");
+    roff_word(out, "SIGHUP", "");
+    roff_more(out, "Read the configuration again. A wrong one changes nothing and is logged; what "
+                   "needs a restart is named.");
     roff_list_end(out);
     write_files(out);
     write_exits(out);

@@ -216,29 +216,44 @@ static void test_what_has_no_fleet_topic_goes_to_each(void **state)
     rig_pass(rig);
 }
 
-static void test_json_has_one_line_for_each_agent(void **state)
+/* Each line is JSON and says whose it is; counts those that have the member. */
+static size_t count_json(char *out, const char *member, size_t *ret_lines)
 {
     static const struct json_limits limits = {1 << 16, 16};
-    struct scene *scene = *state;
-    struct rig *rig = scene->rig;
-    struct rig_output output;
+    char *line;
+    size_t with = 0;
 
-    gather(scene, 10, some_are_odd);
-    output = run(rig, WORDS("--all", "--json", "call", "agent.ping", "--timeout", "5"), 1);
-    char *rest = output.out, *line;
-    size_t count = 0, ok = 0;
-
-    while ((line = strsep(&rest, "\n")) && line[0]) {
+    *ret_lines = 0;
+    while ((line = strsep(&out, "\n")) && line[0]) {
         CLEANUP(json_free_p) cJSON *json = NULL;
         struct error err;
 
         assert_int_equal(json_parse(line, strlen(line), &limits, &json, &err), 0);
         assert_non_null(json_get_string(json, "agent"));
-        ok += json_get(json, "result") != NULL;
-        count++;
+        with += json_get(json, member) != NULL;
+        ++*ret_lines;
     }
-    assert_int_equal(count, 10);
-    assert_int_equal(ok, 7);
+    return with;
+}
+
+static void test_json_has_one_line_for_each_agent(void **state)
+{
+    struct scene *scene = *state;
+    struct rig *rig = scene->rig;
+    struct rig_output output;
+    size_t lines;
+
+    gather(scene, 10, some_are_odd);
+    output = run(rig, WORDS("--all", "--json", "call", "agent.ping", "--timeout", "5"), 1);
+    assert_int_equal(count_json(output.out, "result", &lines), 7);
+    assert_int_equal(lines, 10);
+    rig_output_done(&output);
+    output = run(rig, WORDS("--all", "--json", "status"), 0);
+    assert_int_equal(count_json(output.out, "units.u.state", &lines), 10);
+    assert_int_equal(lines, 10);
+    rig_output_done(&output);
+    output = run(rig, WORDS("--group", "even", "--json", "watch", "--timeout", "0.1"), 0);
+    assert_int_equal(count_json(output.out, "online", &lines), 5);
     rig_output_done(&output);
     rig_pass(rig);
 }
