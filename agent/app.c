@@ -309,6 +309,8 @@ static void on_jobs_changed(void *user)
     struct app *app = user;
 
     publish_touch(app->publisher, TOPIC_JOBS, NULL, ACTIVE_GAP_MS);
+    if (app->runtime)
+        runtime_units_on_jobs(app->runtime);
 }
 
 static void on_late_final(const char *unit, const char *type, const cJSON *data, void *user)
@@ -463,6 +465,13 @@ static bool is_trigger_topic(const struct app *app, const char *topic)
     return false;
 }
 
+static bool is_runtime_unit_busy(const char *unit, void *user)
+{
+    const struct app *app = user;
+
+    return jobs_has_final(app->jobs, unit);
+}
+
 static void on_runtime_unit_gone(const struct unit_settings *settings, void *user)
 {
     struct app *app = user;
@@ -485,6 +494,7 @@ static void make_units(struct app *app)
         .units = app->units,
         .devices = app->devices,
         .make = make_runtime_unit,
+        .is_busy = is_runtime_unit_busy,
         .on_gone = on_runtime_unit_gone,
         .user = app,
     };

@@ -425,6 +425,18 @@ const struct job *jobs_find(const struct jobs *jobs, const char *id)
     return find(jobs, id);
 }
 
+bool jobs_has_final(const struct jobs *jobs, const char *unit)
+{
+    struct job *job;
+
+    LIST_FOR_EACH(&jobs->active, job, struct job, link)
+    {
+        if (job_is_final(job) && str_equal(job->unit, unit))
+            return true;
+    }
+    return false;
+}
+
 const struct job *jobs_of_session(const struct jobs *jobs, const char *session)
 {
     struct job *job;

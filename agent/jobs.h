@@ -81,6 +81,8 @@ const struct job *jobs_at(const struct jobs *jobs, size_t index);
 const struct job *jobs_find(const struct jobs *jobs, const char *id); /* NULL = none */
 /* One that runs or waits. NULL = none. */
 const struct job *jobs_of_session(const struct jobs *jobs, const char *session);
+/* A final video of one of its sessions runs or waits. */
+bool jobs_has_final(const struct jobs *jobs, const char *unit);
 const char *job_id(const struct job *job);
 cJSON *job_report(const struct job *job) MUST_CHECK; /* the contract's object */
 /* The document of the topic "jobs": those that run or wait. */

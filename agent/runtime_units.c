@@ -177,9 +177,17 @@ static void restore_settings(struct record *record)
     forget_record(record);
 }
 
-static bool is_over(const struct unit *unit)
+static bool is_busy(const struct record *record)
 {
-    return !unit_session(unit) && unit_state(unit) != SESSION_BUILDING;
+    const struct runtime_units_config *config = &record->runtime->config;
+
+    return config->is_busy(record->id, config->user);
+}
+
+static bool is_over(const struct record *record)
+{
+    return record->unit && !unit_session(record->unit) &&
+           unit_state(record->unit) != SESSION_BUILDING && !is_busy(record);
 }
 
 static void on_sweep(void *user)
@@ -191,7 +199,7 @@ static void on_sweep(void *user)
     {
         if (record->ending && record->override)
             restore_settings(record);
-        else if (record->ending && record->unit && is_over(record->unit))
+        else if (record->ending && is_over(record))
             remove_unit(record);
     }
 }
@@ -204,6 +212,12 @@ static void end_record(struct record *record)
     }
     record->ending = true;
     timer_start(record->runtime->sweep, 0);
+}
+
+void runtime_units_on_jobs(struct runtime_units *runtime)
+{
+    if (!runtime->stopped)
+        timer_start(runtime->sweep, 0);
 }
 
 bool runtime_units_has(const struct runtime_units *runtime, const struct unit *unit)
@@ -487,10 +501,11 @@ static void on_finish_answer(enum ack_code code, const char *message, const cJSO
 static void restore_ending(struct record *record)
 {
     hold_devices(record);
-    if (!has_open_session(record)) {
+    if (!has_open_session(record) && !is_busy(record)) {
         release_devices(record);
         return;
     }
+    record->plan.settings.standby = true; /* no new session */
     make_unit(record);
     if (unit_session(record->unit) && unit_state(record->unit) != SESSION_BUILDING)
         unit_command(record->unit, SESSION_CMD_FINISH, on_finish_answer, record);

@@ -24,6 +24,8 @@ struct runtime_units_config { /* borrowed */
     /* Makes the unit, adds it to units and announces it. */
     struct unit *(*make)(struct unit_settings *settings, const struct unit_origin *origin,
                          void *user);
+    /* A video of it is still to be made: then it stays. */
+    bool (*is_busy)(const char *unit, void *user);
     /* It is in units no more. */
     void (*on_gone)(const struct unit_settings *settings, void *user);
     void *user;
@@ -55,6 +57,7 @@ bool runtime_units_has(const struct runtime_units *runtime, const struct unit *u
 void runtime_units_end(struct runtime_units *runtime, struct unit *unit);
 
 /* What the agent hears anyway. */
+void runtime_units_on_jobs(struct runtime_units *runtime);
 void runtime_units_on_event(struct runtime_units *runtime, const struct unit *unit,
                             const char *type);
 void runtime_units_on_printer_gone(struct runtime_units *runtime, const char *printer);

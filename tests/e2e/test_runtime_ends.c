@@ -2,6 +2,7 @@
 /* How units made at run time end: a printer that came with one is let go, whatever ends it, and a
  * whole fleet can be asked. */
 #include "agent/base/mem.h"
+#include "agent/base/path.h"
 #include "agent/base/str.h"
 #include "tests/e2e/asking.h"
 #include "tests/e2e/frames.h"
@@ -13,10 +14,15 @@
 #include <cmocka.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 static const char *const quick[] = {SIM_QUICK, "--heat-ms", "600", NULL};
 static const char nothing[] = "printers = (); cameras = (); units = ();\n";
 static const char front[] =
+    "cameras = ( { id = \"front\"; kind = \"pattern\"; width = 64; height = 64; } );\n";
+static const char without_ffmpeg[] =
+    "encode = { ffmpeg = \"%dir/ffmpeg\"; };\n"
     "cameras = ( { id = \"front\"; kind = \"pattern\"; width = 64; height = 64; } );\n";
 
 static int teardown(void **state)
@@ -141,6 +147,40 @@ static void test_units_made_by_rpc_are_listed_and_end_with_the_fleet(void **stat
     rig_pass(rig);
 }
 
+/* The one that the configuration names, and that was not there before. */
+static void install_ffmpeg(struct rig *rig)
+{
+    static const char script[] = "#!/bin/sh\nexec ffmpeg \"$@\"\n";
+    CLEANUP(free_p) char *path = path_join(rig_dir(rig), "ffmpeg");
+    struct error err = {0};
+
+    assert_int_equal(path_write_durable(rig_dir(rig), "ffmpeg", script, strlen(script), &err), 0);
+    assert_int_equal(chmod(path, 0755), 0);
+}
+
+static void test_a_unit_stays_until_its_late_video_is_made(void **state)
+{
+    struct rig *rig = begin(state, without_ffmpeg, NULL);
+
+    make_by_rpc(rig, "late");
+    events_await(rig, "frame", 3, RIG_DEADLINE_MS);
+    assert_int_equal(code_of(command(rig, "unit/late/cmd/finish", "")), 0);
+    events_await(rig, "session_finished", 1, RIG_DEADLINE_MS);
+    RIG_WAIT(rig, rig_says(rig, "unit/late/state", "standby"));
+    rig_linger(rig, 500);
+    assert_true(rig_says(rig, "unit/late/state", "standby"));
+    assert_int_equal(rig_event_count(rig, "video_ready"), 0);
+
+    rig_agent_signal(rig, SIGKILL);
+    install_ffmpeg(rig);
+    rig_agent_start(rig);
+    events_await(rig, "video_ready", 1, RIG_DEADLINE_MS);
+    assert_true(event_says(rig_event(rig, "video_ready", 0), "unit", "late"));
+    RIG_WAIT(rig, none_is_left(rig));
+    assert_int_equal(rig_event_count(rig, "session_started"), 1);
+    rig_pass(rig);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
 
 int main(void)
@@ -150,6 +190,7 @@ int main(void)
         TEST(test_a_held_printer_is_let_go_when_the_agent_stops),
         TEST(test_release_printers_knows_those_that_units_brought_along),
         TEST(test_units_made_by_rpc_are_listed_and_end_with_the_fleet),
+        TEST(test_a_unit_stays_until_its_late_video_is_made),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
