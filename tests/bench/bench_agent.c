@@ -32,7 +32,7 @@ static const struct bench_scale quick = {.idle_s = 10,
                                          .triggers = 40,
                                          .shots = 4,
                                          .growth_s = 10,
-                                         .wire_s = 20,
+                                         .wire_s = 45,
                                          .flood_s = 5,
                                          .outage_s = 8};
 

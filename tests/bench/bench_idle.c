@@ -42,6 +42,7 @@ static void tell_wire(struct rig *rig, struct wire_count from, int64_t from_us, 
     rig_linger(rig, seconds * 1000L - (clock_mono_us() - from_us) / 1000);
     to = wire(rig);
     passed_s = (double)(clock_mono_us() - from_us) / 1e6;
+    figure("idle_wire_s", passed_s);
     figure("idle_wire_out_bytes_per_s", (to.bytes_out - from.bytes_out) / passed_s);
     figure("idle_wire_in_bytes_per_s", (to.bytes_in - from.bytes_in) / passed_s);
     figure("idle_wire_packets_per_min", (to.packets_out - from.packets_out) / passed_s * 60);
