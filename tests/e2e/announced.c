@@ -12,6 +12,8 @@
 #include <signal.h>
 #include <string.h>
 
+enum { QUIET_MS = 1500 };
+
 #define PRINTERS                                                                                   \
     "printers = ( { id = \"mk4\"; kind = \"duet\"; url = \"http://%sim\"; poll_idle_ms = 250; } "  \
     ");\n"
@@ -127,8 +129,20 @@ struct discovery_check *read_documents(struct rig *rig)
     return check;
 }
 
+/* The agent tells nothing before nothing has changed for a second. */
+static bool is_quiet(struct rig *rig)
+{
+    int64_t last_at_ms = 0;
+
+    for (size_t i = 0; i < rig_message_count(rig); i++)
+        if (is_document(rig_message(rig, i)))
+            last_at_ms = rig_message(rig, i)->at_mono_ms;
+    return clock_mono_ms() - last_at_ms > QUIET_MS;
+}
+
 void announced_await(struct rig *rig)
 {
     RIG_WAIT(rig, stands(rig, AGENT_DOC) && stands(rig, UNIT_DOC) && stands(rig, PRINTER_DOC));
     RIG_WAIT(rig, strstr(standing(rig, PRINTER_DOC), "temperature_bed"));
+    RIG_WAIT(rig, is_quiet(rig));
 }

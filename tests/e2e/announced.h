@@ -25,7 +25,7 @@ struct rig *announced_begin(void **state, const char *group, const char *rest);
 int announced_teardown(void **state);
 /* Ends the agent in good order and starts it with another configuration. */
 void announced_restart(struct rig *rig, const char *group, const char *rest);
-/* Agent, unit and printer, with its heaters; of the device form. */
+/* Agent, unit and printer, with its heaters, in the device form; and no more comes. */
 void announced_await(struct rig *rig);
 
 /* The last document on a topic; "" = none. */

@@ -70,7 +70,6 @@ static void test_a_broker_that_forgot_is_told_again(void **state)
     size_t from;
 
     announced_await(rig);
-    rig_linger(rig, 1500);
     rig_broker_kill(rig);
     from = rig_message_count(rig);
     rig_broker_start(rig);
@@ -85,7 +84,6 @@ static void test_what_was_cleared_comes_back_with_the_next_birth_and_nothing_els
     size_t from;
 
     announced_await(rig);
-    rig_linger(rig, 1500);
     from = rig_message_count(rig);
     publish_as_home_assistant(rig, UNIT_DOC, "", true); /* the device was deleted there */
     RIG_WAIT(rig, !stands(rig, UNIT_DOC));
