@@ -7,13 +7,17 @@
 #include "tests/mqtt/fake_broker.h"
 #include "tests/mqtt/rig.h"
 
+#include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -214,6 +218,57 @@ static void a_ca_file_that_is_none_is_named(void **state)
     assert_non_null(strstr(f->agent.problem.text, "nonsense.pem"));
 }
 
+/* A broker of long ago, in a process of its own: it speaks TLS 1.1 at most. */
+static pid_t start_old_broker(struct fixture *f)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)f->port),
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    int yes = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CLEANUP(free_p) char *certificate = path_join(broker_dir(f->broker), "broker.pem");
+    CLEANUP(free_p) char *key = path_join(broker_dir(f->broker), "broker.key");
+    pid_t child;
+
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(listener, 5), 0);
+    child = fork();
+    if (child == 0) {
+        SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+
+        SSL_CTX_set_cipher_list(context, "ALL:@SECLEVEL=0");
+        SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
+        SSL_CTX_set_max_proto_version(context, TLS1_1_VERSION);
+        SSL_CTX_use_certificate_file(context, certificate, SSL_FILETYPE_PEM);
+        SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM);
+        for (;;) {
+            SSL *ssl = SSL_new(context);
+            int fd = accept(listener, NULL, NULL);
+
+            SSL_set_fd(ssl, fd);
+            SSL_accept(ssl);
+            SSL_free(ssl);
+            close(fd);
+        }
+    }
+    close(listener);
+    return child;
+}
+
+static void tls_older_than_1_2_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    pid_t old = start_old_broker(f);
+
+    peer_start(&f->agent, &f->rig, "lapsed-a", NULL, 0);
+    RIG_WAIT(&f->rig, f->agent.problems > 0);
+    kill(old, SIGKILL);
+    waitpid(old, NULL, 0);
+    if (!strstr(f->agent.problem.text, "speaks no TLS 1.2 or newer"))
+        fail_msg("%s", f->agent.problem.text);
+    assert_int_equal(f->agent.ups, 0);
+}
+
 /* --- our own certificate --- */
 
 static void use_own(struct fixture *f, const char *authority, const struct certificate *wanted)
@@ -398,6 +453,7 @@ int main(void)
         TLS_TEST(an_expired_certificate_is_refused),
         TLS_TEST(a_certificate_of_tomorrow_is_refused_and_the_clock_named),
         TLS_TEST(a_broker_without_tls_is_told_as_such),
+        TLS_TEST(tls_older_than_1_2_is_refused),
         TLS_TEST(a_missing_ca_file_is_named),
         TLS_TEST(a_ca_file_that_is_none_is_named),
         CLIENT_TEST(our_certificate_lets_us_in),
