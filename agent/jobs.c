@@ -96,10 +96,23 @@ static struct job *find_left(struct jobs *jobs, const struct job_live *live)
     return NULL;
 }
 
+/* The end of a print does not wait for a build of the queue, which goes on afterwards. */
+static void stand_back(struct jobs *jobs)
+{
+    struct job *job = jobs->running;
+
+    if (!job)
+        return;
+    jobs_stop_build(jobs);
+    job_set_state(job, JOB_QUEUED, NULL);
+}
+
 struct job *jobs_begin(struct jobs *jobs, const struct job_live *live)
 {
     struct job *job = find_left(jobs, live);
 
+    if (str_equal(live->kind, "final"))
+        stand_back(jobs);
     if (!job) {
         job = job_new(jobs, live->kind, live->unit, live->session);
         name_job(job);
@@ -119,10 +132,16 @@ void job_progress(struct job *job, double progress)
 
 void job_end(struct job *job, const struct error *err)
 {
+    struct jobs *jobs = job->jobs;
+
     job->live.stop = NULL;
-    if (job_state_is_over(job->state))
-        return;
-    job_set_state(job, !err ? JOB_DONE : err->code == -ECANCELED ? JOB_CANCELLED : JOB_FAILED, err);
+    if (!job_state_is_over(job->state))
+        job_set_state(job,
+                      !err                      ? JOB_DONE
+                      : err->code == -ECANCELED ? JOB_CANCELLED
+                                                : JOB_FAILED,
+                      err);
+    jobs_kick(jobs);
 }
 
 void job_leave(struct job *job)
@@ -134,6 +153,7 @@ void job_leave(struct job *job)
     if (job->state == JOB_RUNNING)
         job_set_state(job, is_interim(job) ? JOB_FAILED : JOB_QUEUED,
                       is_interim(job) ? &err : NULL);
+    jobs_kick(job->jobs);
 }
 
 void job_hand_over(struct job *job, const struct error *err, int64_t print_ended_at)

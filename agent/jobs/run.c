@@ -327,13 +327,23 @@ static int64_t wait_ms(const struct job *job, int64_t now)
     return MIN(job->retry_at_mono_ms - now, (int64_t)PROBE_MS);
 }
 
+static bool a_print_is_being_finished(const struct jobs *jobs)
+{
+    struct job *job;
+
+    LIST_FOR_EACH(&jobs->active, job, struct job, link)
+    if (job->state == JOB_RUNNING && job_is_live(job) && job_is_final(job))
+        return true;
+    return false;
+}
+
 void jobs_on_next(void *user)
 {
     struct jobs *jobs = user;
     int64_t now = clock_mono_ms(), soonest = -1;
     struct job *job;
 
-    if (!jobs->started || jobs->running)
+    if (!jobs->started || jobs->running || a_print_is_being_finished(jobs))
         return;
     LIST_FOR_EACH(&jobs->active, job, struct job, link)
     {

@@ -402,6 +402,25 @@ static void test_one_build_runs_some_wait_the_rest_is_refused(void **state)
     rig_pass(rig);
 }
 
+static void test_end_of_a_print_goes_before_a_build(void **state)
+{
+    struct rig *rig = *state;
+    CLEANUP(free_p) char *job = NULL;
+
+    print_once(rig);
+    script_write(rig, "ffmpeg", gated_ffmpeg);
+    job = build(rig, "{\"session\":\"%s\"}", last_session(rig));
+    RIG_WAIT(rig, str_equal(job_state(rig, job), "running"));
+    sim_do(rig, "/sim/command?do=start");
+    RIG_WAIT(rig, rig_says(rig, "unit/mk4/state", "building"));
+    RIG_WAIT(rig, str_equal(job_state(rig, job), "queued"));
+    script_write(rig, "go", "");
+    RIG_WAIT(rig, rig_event_count(rig, "video_ready") == 2);
+    RIG_WAIT(rig, str_equal(job_state(rig, job), "done"));
+    assert_int_equal(promise_videos(rig), 2);
+    rig_pass(rig);
+}
+
 static void test_paused_final_video_goes_on_when_resumed(void **state)
 {
     struct rig *rig = *state;
@@ -451,6 +470,7 @@ int main(void)
         TEST(test_video_is_deleted_and_built_again, setup),
         TEST(test_killed_while_deleting_leaves_all_or_nothing, setup),
         TEST(test_one_build_runs_some_wait_the_rest_is_refused, setup),
+        TEST(test_end_of_a_print_goes_before_a_build, setup),
         TEST(test_paused_final_video_goes_on_when_resumed, setup),
         TEST(test_cancelled_final_video_ends_the_session_without_one, setup),
     };
