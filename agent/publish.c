@@ -302,9 +302,11 @@ void publish_event(struct publisher *publisher, const char *id, const char *type
     CLEANUP(free_p) char *topic = topic_of(publisher, id ? TOPIC_UNIT_EVENT : TOPIC_EVENT, id);
     CLEANUP(free_p) char *body = NULL;
     CLEANUP(free_p) char *stamped = NULL;
+    bool known = is_one_of(type, id ? publish_unit_events : publish_agent_events);
     cJSON *json = json_object();
 
-    assert(is_one_of(type, id ? publish_unit_events : publish_agent_events));
+    assert(known);
+    (void)known;
     json_add_string(json, "event_type", type);
     if (id)
         json_add_string(json, "unit", id);
