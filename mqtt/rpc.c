@@ -16,7 +16,7 @@
 
 enum {
     ID_MAX_BYTES = ENVELOPE_ID_MAX,
-    ERROR_MAX_BYTES = 1024, /* "too_large", with the longest id */
+    ERROR_MAX_BYTES = 640, /* "too_large", with the longest id, escaped */
 };
 
 /* --- reading --- */
@@ -214,16 +214,9 @@ static char *too_large(const cJSON *given, size_t max_bytes)
     return json_print(json);
 }
 
-/* Room for the errors of those that come later is always left. */
-static char *print_within(const cJSON *given, size_t used, size_t later, size_t max_bytes)
+static size_t least_len(const char *text)
 {
-    size_t reserved = used + later * ERROR_MAX_BYTES;
-    char *text = json_print(given);
-
-    if (reserved + strlen(text) <= max_bytes)
-        return text;
-    free(text);
-    return too_large(given, max_bytes);
+    return text ? MIN(strlen(text), (size_t)ERROR_MAX_BYTES) + strlen(",") : 0;
 }
 
 static void append(struct buf *buf, const char *text)
@@ -234,24 +227,44 @@ static void append(struct buf *buf, const char *text)
     (void)rc;
 }
 
+/* Those that come later keep room for themselves, or for their error when they are large. */
+static void fit(cJSON *const *responses, char **texts, size_t count, size_t max_bytes)
+{
+    size_t used = strlen("[]"), later = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        texts[i] = responses[i] ? json_print(responses[i]) : NULL;
+        later += least_len(texts[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!texts[i])
+            continue;
+        later -= least_len(texts[i]);
+        if (used + strlen(texts[i]) + strlen(",") + later > max_bytes) {
+            free(texts[i]);
+            texts[i] = too_large(responses[i], max_bytes);
+        }
+        used += strlen(texts[i]) + strlen(",");
+    }
+}
+
 char *rpc_print(cJSON *const *responses, size_t count, bool batch, size_t max_bytes)
 {
     CLEANUP(buf_done) struct buf buf = BUF_INIT(SIZE_MAX);
-    bool first = true;
+    CLEANUP(free_p) char **texts = xcalloc(count, sizeof(*texts));
+    const char *before = "";
     size_t len;
 
+    fit(responses, texts, count, max_bytes);
     if (batch)
         append(&buf, "[");
     for (size_t i = 0; i < count; i++) {
-        CLEANUP(free_p) char *text = NULL;
-
-        if (!responses[i])
+        if (!texts[i])
             continue;
-        text = print_within(responses[i], buf.len + strlen(",]"), count - i - 1, max_bytes);
-        if (!first)
-            append(&buf, ",");
-        append(&buf, text);
-        first = false;
+        append(&buf, before);
+        append(&buf, texts[i]);
+        before = ",";
+        free(texts[i]);
     }
     if (batch)
         append(&buf, "]");

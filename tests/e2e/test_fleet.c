@@ -67,6 +67,22 @@ static void test_a_command_to_all_reaches_every_unit_and_is_answered_once(void *
     rig_pass(rig);
 }
 
+static void test_finish_to_all_ends_what_is_open_and_leaves_the_rest(void **state)
+{
+    struct rig *rig = begin(state, NULL);
+    const cJSON *ack;
+
+    assert_int_equal(code_of(command(rig, "unit/a/cmd/start", "")), 0);
+    RIG_WAIT(rig, rig_says(rig, "unit/a/state", "capturing"));
+    ack = ask_many(rig, ALL "cmd/finish", "{\"id\":\"end\"}");
+    assert_int_equal(code_of(ack), 0);
+    assert_int_equal(json_size(json_get(ack, "result.units")), 1);
+    assert_string_equal(json_get_string(ack, "result.units[0].unit"), "a");
+    RIG_WAIT(rig, !rig_says(rig, "unit/a/state", "capturing"));
+    assert_true(rig_says(rig, "unit/b/state", "standby"));
+    rig_pass(rig);
+}
+
 static void test_units_that_cannot_are_named_and_the_others_do_it(void **state)
 {
     struct rig *rig = begin(state, NULL);
@@ -177,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_command_to_all_reaches_every_unit_and_is_answered_once),
+        TEST(test_finish_to_all_ends_what_is_open_and_leaves_the_rest),
         TEST(test_units_that_cannot_are_named_and_the_others_do_it),
         TEST(test_what_is_not_for_many_is_refused_and_nothing_happens),
         TEST(test_the_operator_may_allow_less),

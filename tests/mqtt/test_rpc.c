@@ -247,6 +247,22 @@ static void what_does_not_fit_becomes_an_error_that_says_what_to_do(void **state
         json_free(responses[i]);
 }
 
+/* A broker that takes little: what is small is still answered, whatever is large beside it. */
+static void the_large_ones_do_not_push_out_the_small_ones(void **state)
+{
+    cJSON *responses[] = {large_response(10), large_response(5000), large_response(10)};
+    CLEANUP(free_p) char *text = rpc_print(responses, ARRAY_LEN(responses), true, 1000);
+    CLEANUP(json_free_p) cJSON *read = json_of(text);
+
+    (void)state;
+    assert_true(strlen(text) <= 1000);
+    assert_non_null(json_get(read, "[0].result"));
+    assert_non_null(json_get(read, "[1].error"));
+    assert_non_null(json_get(read, "[2].result"));
+    for (size_t i = 0; i < ARRAY_LEN(responses); i++)
+        json_free(responses[i]);
+}
+
 static void notifications_leave_no_trace_in_a_batch(void **state)
 {
     cJSON *responses[] = {NULL, large_response(1), NULL};
@@ -267,6 +283,7 @@ int main(void)
         cmocka_unit_test(a_batch_has_one_to_sixteen_requests_each_judged_alone),
         cmocka_unit_test(a_response_has_a_result_or_an_error_and_the_id_as_it_was),
         cmocka_unit_test(what_does_not_fit_becomes_an_error_that_says_what_to_do),
+        cmocka_unit_test(the_large_ones_do_not_push_out_the_small_ones),
         cmocka_unit_test(notifications_leave_no_trace_in_a_batch),
     };
 
