@@ -225,7 +225,7 @@ static void plan_printer(struct planning *planning, const struct duetlapse *word
     if (json_get(planning->settings, "printer"))
         return;
     if (!words->duet) {
-        if (!planning->plan->settings.printer)
+        if (!planning->plan->settings.printer && words->problems.count == 0)
             problem(planning->problems, ACK_BAD_PARAMS,
                     "args.duetlapse: -duet: is missing: the id or address of the printer");
         return;
@@ -288,6 +288,8 @@ static void plan_camera(struct planning *planning, const struct duetlapse_camera
                 number, words->word, number, number);
         return;
     }
+    if (!words->url)
+        return; /* that was told already */
     known = known_camera(planning->config, words->url);
     if (known)
         use_camera(&planning->plan->settings, xstrdup(known->id));
@@ -342,8 +344,8 @@ static void apply_duetlapse(struct planning *planning, const char *text)
                            setting->text, &err) < 0)
             problem(planning->problems, ACK_BAD_PARAMS, "args.duetlapse: %s", err.text);
     }
-    if (tells_secrets(planning, &words) || words.problems.count > 0)
-        return; /* more would only be what follows from these */
+    if (tells_secrets(planning, &words))
+        return;
     plan_printer(planning, &words);
     plan_cameras(planning, &words);
 }

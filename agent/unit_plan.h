@@ -2,9 +2,9 @@
 /* unit_plan: what a start command asks for, checked as a whole by the rules of the configuration
  * file, with everything that is wrong told at once. Pure: nothing is made here.
  *
- * args: "unit" (id), "like" (a unit of the configuration), "settings" (any key of the table
- * "units"), "duetlapse" (a command line of DuetLapse3); the later in this list beat the earlier,
- * but settings beat duetlapse. */
+ * args: "unit" (its id), "like" (a unit of the configuration), "duetlapse" (a command line of
+ * DuetLapse3), "settings" (any key of the table "units"); of the last three a later one beats an
+ * earlier one. */
 #ifndef AGENT_UNIT_PLAN_H
 #define AGENT_UNIT_PLAN_H
 
