@@ -8,12 +8,14 @@
 #include "tests/mqtt/rig.h"
 
 #include <netinet/in.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -336,6 +338,27 @@ static void a_key_of_another_certificate_is_told(void **state)
     assert_non_null(strstr(f->agent.problem.text, "key"));
 }
 
+/* OpenSSL would ask for it on the terminal, and wait. */
+static void a_key_with_a_passphrase_is_told_and_asks_nobody(void **state)
+{
+    struct fixture *f = *state;
+    EVP_PKEY *key;
+    FILE *file;
+
+    use_own(f, "ca", &(struct certificate){"pi01", NULL, 0, 0});
+    file = fopen(f->agent.settings.key_file, "r+e");
+    key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+    rewind(file);
+    assert_int_equal(PEM_write_PrivateKey(file, key, EVP_aes_256_cbc(),
+                                          (const unsigned char *)"hush", 4, NULL, NULL),
+                     1);
+    fclose(file);
+    EVP_PKEY_free(key);
+    start(f);
+    RIG_WAIT(&f->rig, f->agent.problems == 1);
+    assert_non_null(strstr(f->agent.problem.text, "own.key"));
+}
+
 /* --- the broker --- */
 
 static void a_broker_that_comes_back_is_found_again(void **state)
@@ -460,6 +483,7 @@ int main(void)
         CLIENT_TEST(a_certificate_that_is_wanted_and_missing_is_told),
         CLIENT_TEST(our_certificate_of_an_unknown_authority_is_told),
         CLIENT_TEST(our_expired_certificate_is_told),
+        CLIENT_TEST(a_key_with_a_passphrase_is_told_and_asks_nobody),
         CLIENT_TEST(a_key_of_another_certificate_is_told),
         TLS_TEST(a_broker_that_comes_back_is_found_again),
         TLS_TEST(a_new_certificate_of_the_broker_is_found),
