@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ctl_completion: the shells' scripts, and the program that they ask. Names of units, cameras,
- * agents and groups are asked of the broker, for a second at most (or --timeout): a person is waiting. */
+ * agents and groups are asked of the broker, for a second at most (or --timeout): a person is
+ * waiting. */
 #include "agent/ctl_complete.h"
 
 #include "agent/base/mem.h"

@@ -28,8 +28,8 @@ struct ctl_agent {
 };
 
 struct ctl_world {
-    struct list agents;     /* by id */
-    size_t count;           /* of agents and things, bounded */
+    struct list agents;    /* by id */
+    size_t count;          /* of agents and things, bounded */
     const char *client_id; /* of <agent>/reply/<client>, which is for us; NULL = none */
 };
 

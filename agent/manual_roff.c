@@ -45,13 +45,13 @@ static void put_line(FILE *out, const char *text, size_t len)
     fputc('\n', out);
 }
 
-/* One argument of a macro: it may not be taken for a macro or be cut at a space. */
-static void put_argument(FILE *out, const char *text)
+/* Arguments of a macro, one for each word: none may be taken for a macro itself. */
+static void put_arguments(FILE *out, const char *text)
 {
     fputs("\\&", out);
     while (*text) {
         if (*text == ' ') {
-            fputs("\\ ", out);
+            fputs(" \\&", out);
             text++;
         } else {
             text += put_character(out, text);
@@ -152,11 +152,11 @@ void roff_option(FILE *out, char letter, const char *name, const char *value)
     if (letter)
         fprintf(out, "Fl %c , ", letter);
     fputs("Fl ", out);
-    put_argument(out, "-");
-    put_argument(out, name);
+    put_arguments(out, "-");
+    put_arguments(out, name);
     if (value) {
         fputs(" Ar ", out);
-        put_argument(out, value);
+        put_arguments(out, value);
     }
     fputc('\n', out);
 }
@@ -164,10 +164,10 @@ void roff_option(FILE *out, char letter, const char *name, const char *value)
 void roff_word(FILE *out, const char *word, const char *behind)
 {
     fputs(".It Ic ", out);
-    put_argument(out, word);
+    put_arguments(out, word);
     if (behind[0]) {
         fputs(" Ar ", out);
-        put_argument(out, behind);
+        put_arguments(out, behind);
     }
     fputc('\n', out);
 }
