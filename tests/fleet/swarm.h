@@ -13,7 +13,8 @@ enum { SWARM_RETAINED = 5 }; /* topics of each, availability included */
 
 struct swarm;
 
-/* dir: for the spools. Starts all of them. Ends the program when it cannot. */
+/* dir: for the spools. At most 250 agents: the library waits with select(), which knows 1024
+ * descriptors of one process. Starts all of them; ends the program when it cannot. */
 struct swarm *swarm_new(struct loop *loop, int port, size_t agents, const char *dir) MUST_CHECK;
 void swarm_free(struct swarm *swarm);
 
