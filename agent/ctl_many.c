@@ -212,6 +212,8 @@ static void print_documents(const struct ctl *ctl, const struct many *many)
             continue;
         printf("%s:\n", reply->agent->id);
         ctl_print_document(reply->result, ctl->options->colours);
+        if (json_get_string(reply->result, "next_cursor"))
+            printf("there is more: lapsectl --agent %s\n", reply->agent->id);
         fputc('\n', stdout);
     }
 }

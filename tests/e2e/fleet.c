@@ -82,13 +82,31 @@ static void send_reply(struct fleet *fleet, const char *agent, const char *clien
     mqtt_publish_event(fleet->client, topic, reply);
 }
 
-static void answer(struct fleet *fleet, size_t number, const char *rpc_client, const char *id)
+/* Two jobs, on a page each. */
+static void send_page(struct fleet *fleet, const char *agent, const char *client, const cJSON *call)
 {
+    bool last = json_get_string(call, "params.cursor") != NULL;
+    CLEANUP(free_p) char *topic = xasprintf(BASE "%s/reply/%s", agent, client);
+    CLEANUP(free_p)
+    char *reply = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":\"%s\",\"result\":{\"items\":[{\"id\":"
+                            "\"u-%d\"}],\"next_cursor\":%s}}",
+                            json_get_string(call, "id"), last ? 2 : 1, last ? "null" : "\"2\"");
+
+    mqtt_publish_event(fleet->client, topic, reply);
+}
+
+static void answer(struct fleet *fleet, size_t number, const char *rpc_client, const cJSON *call)
+{
+    const char *id = json_get_string(call, "id");
     CLEANUP(free_p) char *agent = xasprintf("a%03zu", number);
     enum fleet_manner manner = fleet->manner(number);
 
     if (manner == FLEET_OFFLINE || manner == FLEET_SILENT)
         return;
+    if (rpc_client && str_equal(json_get_string(call, "method"), "job.list")) {
+        send_page(fleet, agent, rpc_client, call);
+        return;
+    }
     if (rpc_client) {
         send_reply(fleet, agent, rpc_client, id, manner == FLEET_REFUSES);
         return;
@@ -126,7 +144,7 @@ static void on_message(const struct mqtt_message *message, void *user)
         fail_msg("a command that is no JSON: %s", err.text);
     for (size_t i = 0; i < fleet->count; i++)
         if (is_meant(addressee, i))
-            answer(fleet, i, rpc ? rpc + strlen("/rpc/") : NULL, json_get_string(json, "id"));
+            answer(fleet, i, rpc ? rpc + strlen("/rpc/") : NULL, json);
 }
 
 static void on_up(void *user)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fleet: many agents played by one client, as lapsectl sees them: retained topics, and answers to
- * what is asked of all, of a group or of one. */
+ * what is asked of all, of a group or of one. job.list has two pages. */
 #ifndef TESTS_E2E_FLEET_H
 #define TESTS_E2E_FLEET_H
 

@@ -250,6 +250,20 @@ static void test_quiet_says_nothing_of_success(void **state)
     rig_pass(scene->rig);
 }
 
+static void test_a_list_is_shown_whole_unless_pages_are_asked_for(void **state)
+{
+    struct scene *scene = *state;
+
+    start(scene, PLAIN, "-a a000 job list");
+    expect_end(scene, 0, "id\nu-1\nu-2\n");
+    start(scene, PLAIN, "-a a000 job list --limit 1");
+    expect_end(scene, 0, "there is more: --cursor 2");
+    assert_int_equal(fleet_asked(scene->fleet), 3);
+    start(scene, PLAIN, "--all -t 3 job list");
+    expect_end(scene, 4, "there is more: lapsectl --agent a000"); /* a001 is silent */
+    rig_pass(scene->rig);
+}
+
 static void test_json_tells_errors_too(void **state)
 {
     struct scene *scene = *state;
@@ -278,6 +292,7 @@ int main(void)
         TEST(test_a_reader_that_goes_is_exit_code_141),
         TEST(test_a_full_disk_is_no_success),
         TEST(test_quiet_says_nothing_of_success),
+        TEST(test_a_list_is_shown_whole_unless_pages_are_asked_for),
         TEST(test_json_tells_errors_too),
     };
 
