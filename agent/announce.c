@@ -9,11 +9,10 @@
  *
  * A document that somebody clears (Home Assistant does when a person deletes the device) is not
  * published again until Home Assistant or we start anew. */
-#include "agent/announce.h"
+#include "agent/announce/inside.h"
 
 #include "agent/base/clock.h"
 #include "agent/base/hash.h"
-#include "agent/base/list.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 
@@ -26,37 +25,6 @@ enum {
     BURST_MESSAGES = 1024, /* a document for each entity */
     BIRTH_MIN_MS = 1000,   /* after its birth Home Assistant is busy, and asked by everybody */
     BIRTH_MAX_MS = 10000,
-    TRIGGER_SETS_MAX = 1 << 5,
-};
-
-/* A document as the broker has it. */
-struct copy {
-    struct list link;
-    bool present; /* seen on this connection */
-    uint64_t hash;
-    cJSON *components; /* NULL: none known */
-    char topic[];
-};
-
-/* The heaters of a printer, kept while it is off: that is no reason to remove their entities. */
-struct heaters {
-    struct list link;
-    char *printer;
-    struct conf_strings names;
-};
-
-struct announcer {
-    struct announcer_config config;
-    const struct discovery_settings *settings;
-    struct discovery_home home;
-    struct list copies;
-    size_t copy_count;
-    struct list heaters;
-    struct timer *settle;
-    struct timer *birth;
-    bool stopped;
-    const char *unit_states[SESSION_STATE_COUNT + 1];
-    const char *printer_states[PRINTER_ERROR + 2];
 };
 
 static const struct json_limits limits = {.max_bytes = 64 * 1024, .max_depth = 8};
@@ -73,7 +41,7 @@ static bool is_off(const struct announcer *announcer)
 
 /* --- what the broker has --- */
 
-static struct copy *find_copy(const struct announcer *announcer, const char *topic)
+struct copy *announce_find_copy(const struct announcer *announcer, const char *topic)
 {
     struct copy *copy;
 
@@ -111,7 +79,7 @@ static struct copy *add_copy(struct announcer *announcer, const char *topic)
 static void note_copy(struct announcer *announcer, const char *topic, const void *payload,
                       size_t len)
 {
-    struct copy *copy = find_copy(announcer, topic);
+    struct copy *copy = announce_find_copy(announcer, topic);
     uint64_t hash = hash_of(payload, len);
     cJSON *document = NULL;
     struct error err;
@@ -139,295 +107,13 @@ static void forget_copies(struct announcer *announcer)
     }
 }
 
-/* --- heaters --- */
-
-static struct heaters *find_heaters(struct announcer *announcer, const char *printer)
-{
-    struct heaters *heaters;
-
-    LIST_FOR_EACH(&announcer->heaters, heaters, struct heaters, link)
-    {
-        if (strcmp(heaters->printer, printer) == 0)
-            return heaters;
-    }
-    heaters = xcalloc(1, sizeof(*heaters));
-    heaters->printer = xstrdup(printer);
-    list_append(&announcer->heaters, &heaters->link);
-    return heaters;
-}
-
-static void clear_names(struct heaters *heaters)
-{
-    for (size_t i = 0; i < heaters->names.count; i++)
-        free(heaters->names.items[i]);
-    free(heaters->names.items);
-    heaters->names = (struct conf_strings){0};
-}
-
-static void add_name(struct heaters *heaters, const char *name)
-{
-    struct conf_strings *names = &heaters->names;
-
-    names->items = xrealloc(names->items, (names->count + 1) * sizeof(char *));
-    names->items[names->count++] = xstrdup(name);
-}
-
-static void heaters_free(struct heaters *heaters)
-{
-    list_remove(&heaters->link);
-    clear_names(heaters);
-    free(heaters->printer);
-    free(heaters);
-}
-
-static bool same_heaters(const struct heaters *heaters, const struct printer_view *view)
-{
-    if (heaters->names.count != view->heater_count)
-        return false;
-    for (size_t i = 0; i < view->heater_count; i++)
-        if (!str_equal(heaters->names.items[i], view->heaters[i].name))
-            return false;
-    return true;
-}
-
-/* False: they are the same, or the printer has not told them. */
-static bool learn_heaters(struct announcer *announcer, const struct printer *printer)
-{
-    const struct printer_view *view = printer_get_view(printer);
-    struct heaters *heaters = find_heaters(announcer, printer_id(printer));
-
-    if (view->heater_count == 0 || same_heaters(heaters, view))
-        return false;
-    clear_names(heaters);
-    for (size_t i = 0; i < view->heater_count; i++)
-        add_name(heaters, view->heaters[i].name);
-    return true;
-}
-
-static void recall_component(struct heaters *heaters, const char *component)
-{
-    const char *name = discovery_heater_of(component);
-
-    if (name && heaters->names.count < PRINTER_HEATERS_MAX)
-        add_name(heaters, name);
-}
-
-/* A printer that was off since our start: as it was announced before. */
-static void recall_heaters(struct announcer *announcer, struct heaters *heaters)
-{
-    struct discovery_place place;
-    struct copy *copy;
-
-    LIST_FOR_EACH(&announcer->copies, copy, struct copy, link)
-    {
-        if (discovery_parse_topic(&announcer->home, copy->topic, &place) < 0 ||
-            place.kind != DISCOVERY_OF_PRINTER || !str_equal(place.id, heaters->printer))
-            continue;
-        recall_component(heaters, place.component);
-        for (const cJSON *at = json_first(copy->components); at; at = json_next(at))
-            recall_component(heaters, json_key(at));
-    }
-}
-
-static const struct conf_strings *heaters_of(struct announcer *announcer,
-                                             const struct printer *printer)
-{
-    struct heaters *heaters;
-
-    (void)learn_heaters(announcer, printer);
-    heaters = find_heaters(announcer, printer_id(printer));
-    if (heaters->names.count == 0)
-        recall_heaters(announcer, heaters);
-    return &heaters->names;
-}
-
-/* --- what should be there --- */
-
-struct paper {
-    struct list link;
-    char *text;
-    char *removing; /* the same with removals; NULL: nothing is to be removed */
-    char topic[];
-};
-
-struct round {
-    struct announcer *announcer;
-    struct list papers;
-    bool again; /* something is left over for the next */
-};
-
-static struct paper *find_paper(const struct round *round, const char *topic)
-{
-    struct paper *paper;
-
-    LIST_FOR_EACH(&round->papers, paper, struct paper, link)
-    {
-        if (strcmp(paper->topic, topic) == 0)
-            return paper;
-    }
-    return NULL;
-}
-
-static void paper_free(struct paper *paper)
-{
-    list_remove(&paper->link);
-    free(paper->text);
-    free(paper->removing);
-    free(paper);
-}
-
-static struct paper *add_paper(struct round *round, const char *topic, const cJSON *document)
-{
-    size_t size = strlen(topic) + 1;
-    struct paper *paper = xcalloc(1, sizeof(*paper) + size);
-
-    memcpy(paper->topic, topic, size);
-    paper->text = json_print(document);
-    list_append(&round->papers, &paper->link);
-    return paper;
-}
-
-static void take_component(const char *topic, const cJSON *document, void *user)
-{
-    (void)add_paper(user, topic, document);
-}
-
-static void add_device_form(struct round *round, const struct discovery_device *device)
-{
-    const struct discovery_home *home = &round->announcer->home;
-    CLEANUP(free_p) char *topic = discovery_topic(home, device);
-    CLEANUP(json_free_p) cJSON *document = discovery_document(home, device, NULL);
-    struct paper *paper = add_paper(round, topic, document);
-    const struct copy *copy = find_copy(round->announcer, topic);
-    CLEANUP(json_free_p) cJSON *removing = NULL;
-
-    if (!copy || !copy->components)
-        return;
-    removing = discovery_document(home, device, copy->components);
-    paper->removing = json_print(removing);
-    if (str_equal(paper->removing, paper->text))
-        free(TAKE(paper->removing));
-}
-
-static void add_device(struct round *round, const struct discovery_device *device)
-{
-    if (round->announcer->settings->mode == DISCOVERY_DEVICE)
-        add_device_form(round, device);
-    else
-        discovery_write(&round->announcer->home, device, DISCOVERY_COMPONENT, take_component,
-                        round);
-}
-
-static void add_printers(struct round *round)
-{
-    struct announcer *announcer = round->announcer;
-    const struct devices *devices = announcer->config.devices;
-
-    for (size_t i = 0; i < devices_printer_count(devices); i++) {
-        const struct printer *printer = devices_printer(devices, i);
-
-        add_device(round, &(struct discovery_device){
-                              .kind = DISCOVERY_OF_PRINTER,
-                              .id = printer_id(printer),
-                              .model = printer_kind(printer),
-                              .each = heaters_of(announcer, printer),
-                              .states = announcer->printer_states,
-                          });
-    }
-}
-
-static void add_cameras(struct round *round)
-{
-    const struct devices *devices = round->announcer->config.devices;
-
-    for (size_t i = 0; i < devices_camera_count(devices); i++) {
-        const struct camera *camera = devices_camera(devices, i);
-
-        add_device(round, &(struct discovery_device){.kind = DISCOVERY_OF_CAMERA,
-                                                     .id = camera_id(camera),
-                                                     .model = camera_kind(camera)});
-    }
-}
-
-/* The triggers that a unit can have together, as the select shows them: "layer,interval". */
-struct trigger_sets {
-    char *items[TRIGGER_SETS_MAX];
-    size_t count;
-};
-
-static char *trigger_words(unsigned set)
-{
-    char *text = NULL;
-
-    for (unsigned i = 0; unit_triggers[i]; i++) {
-        char *longer;
-
-        if (!(set & 1u << i))
-            continue;
-        longer = xasprintf("%s%s%s", text ? text : "", text ? "," : "", unit_triggers[i]);
-        free(text);
-        text = longer;
-    }
-    return text;
-}
-
-static void list_triggers(const struct unit_settings *settings, struct trigger_sets *ret_sets)
-{
-    unsigned possible = UNIT_TRIGGER_INTERVAL;
-
-    if (settings->printer)
-        possible |= UNIT_TRIGGER_LAYER | UNIT_TRIGGER_PAUSE;
-    if (settings->trigger_topic)
-        possible |= UNIT_TRIGGER_MQTT;
-    *ret_sets = (struct trigger_sets){0};
-    for (unsigned set = 1; set < UNIT_TRIGGER_COMMAND; set++)
-        if ((set & ~possible) == 0)
-            ret_sets->items[ret_sets->count++] = trigger_words(set);
-    ret_sets->items[ret_sets->count++] = trigger_words(UNIT_TRIGGER_COMMAND);
-}
-
-static void add_unit(struct round *round, const struct unit *unit)
-{
-    const struct announcer *announcer = round->announcer;
-    const struct unit_settings *settings = unit_get_settings(unit);
-    struct trigger_sets sets;
-
-    list_triggers(settings, &sets);
-    add_device(round, &(struct discovery_device){
-                          .kind = DISCOVERY_OF_UNIT,
-                          .id = unit_id(unit),
-                          .has_printer = unit_printer(unit) != NULL,
-                          .each = &settings->cameras,
-                          .states = announcer->unit_states,
-                          .events = publish_unit_events,
-                          .triggers = (const char *const *)sets.items,
-                          .settings = &announcer->config.config->unit_table,
-                      });
-    for (size_t i = 0; i < sets.count; i++)
-        free(sets.items[i]);
-}
-
-/* The agent first: the others name it as the device that they hang on. */
-static void list_papers(struct round *round)
-{
-    const struct units *units = round->announcer->config.units;
-
-    list_init(&round->papers);
-    add_device(round, &(struct discovery_device){.kind = DISCOVERY_OF_AGENT,
-                                                 .events = publish_agent_events});
-    add_printers(round);
-    add_cameras(round);
-    for (size_t i = 0; i < units_count(units); i++)
-        add_unit(round, units_at(units, i));
-}
-
 /* --- a round --- */
 
 static bool is_wanted(const char *topic, void *user)
 {
     const struct round *round = user;
 
-    return !announce_keeps(round->announcer, topic) || find_paper(round, topic);
+    return !announce_keeps(round->announcer, topic) || announce_find_paper(round, topic);
 }
 
 /* What is there of an earlier configuration, form or life. */
@@ -439,7 +125,7 @@ static size_t clear_stale(struct round *round)
 
     LIST_FOR_EACH(&announcer->copies, copy, struct copy, link)
     {
-        if (find_paper(round, copy->topic))
+        if (announce_find_paper(round, copy->topic))
             continue;
         if (copy->present) {
             mqtt_forget_retained(announcer->config.mqtt, copy->topic);
@@ -453,7 +139,7 @@ static size_t clear_stale(struct round *round)
 static void publish_missing(struct round *round, const struct paper *paper)
 {
     struct announcer *announcer = round->announcer;
-    const struct copy *copy = find_copy(announcer, paper->topic);
+    const struct copy *copy = announce_find_copy(announcer, paper->topic);
     const char *text = paper->removing ? paper->removing : paper->text;
 
     if (copy && copy->present && copy->hash == hash_of(paper->text, strlen(paper->text)))
@@ -480,14 +166,14 @@ static void settle(void *user)
     mqtt_client_link(announcer->config.mqtt, &link);
     if (!link.up)
         return; /* what the broker has is unknown; the next link asks for a round */
-    list_papers(&round);
+    announce_list_papers(&round);
     cleared = clear_stale(&round);
     round.again = cleared > 0;
     LIST_FOR_EACH(&round.papers, paper, struct paper, link)
     {
         if (cleared == 0)
             publish_missing(&round, paper);
-        paper_free(paper);
+        announce_paper_free(paper);
     }
     if (round.again)
         wait_until_settled(announcer);
@@ -502,7 +188,7 @@ void announce_changed(struct announcer *announcer)
 
 void announce_printer(struct announcer *announcer, const struct printer *printer)
 {
-    if (!is_off(announcer) && learn_heaters(announcer, printer))
+    if (!is_off(announcer) && announce_learn_heaters(announcer, printer))
         wait_until_settled(announcer);
 }
 
@@ -612,7 +298,6 @@ void announcer_stop(struct announcer *announcer)
 void announcer_free(struct announcer *announcer)
 {
     struct copy *copy;
-    struct heaters *heaters;
 
     if (!announcer)
         return;
@@ -620,10 +305,7 @@ void announcer_free(struct announcer *announcer)
     {
         copy_free(announcer, copy);
     }
-    LIST_FOR_EACH(&announcer->heaters, heaters, struct heaters, link)
-    {
-        heaters_free(heaters);
-    }
+    announce_forget_heaters(announcer);
     timer_free(announcer->settle);
     timer_free(announcer->birth);
     free(announcer);
