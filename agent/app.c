@@ -3,7 +3,6 @@
  * an event, read the on_… functions: there is no event bus. */
 #include "agent/app.h"
 
-#include "agent/announce.h"
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
@@ -11,12 +10,13 @@
 #include "agent/base/str.h"
 #include "agent/base/trim.h"
 #include "agent/devices.h"
-#include "agent/dispatch.h"
-#include "agent/images.h"
-#include "agent/publish.h"
+#include "agent/publish/announce.h"
+#include "agent/publish/images.h"
+#include "agent/publish/publish.h"
+#include "agent/publish/status.h"
 #include "agent/reload.h"
-#include "agent/runtime_units.h"
-#include "agent/status.h"
+#include "agent/requests/dispatch.h"
+#include "agent/unit/runtime_units.h"
 #include "capture/jpeg.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 #ifndef AGENT_ARCHIVE_H
 #define AGENT_ARCHIVE_H
 
-#include "agent/journal.h"
+#include "agent/journal/journal.h"
 #include "capture/frame_store.h"
 
 struct archive;

@@ -6,7 +6,7 @@
 #define AGENT_DEVICES_H
 
 #include "agent/config.h"
-#include "agent/journal.h"
+#include "agent/journal/journal.h"
 
 struct devices;
 

@@ -7,8 +7,8 @@
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
-#include "agent/journal.h"
-#include "agent/runtime_units.h"
+#include "agent/journal/journal.h"
+#include "agent/unit/runtime_units.h"
 
 #include <errno.h>
 #include <stdlib.h>

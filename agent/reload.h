@@ -5,7 +5,7 @@
 #define AGENT_RELOAD_H
 
 #include "agent/config.h"
-#include "agent/units.h"
+#include "agent/unit/units.h"
 
 /* result (an object) gets "changed" and "needs_restart", lists of settings as "units.mk4.fps". When
  * anything in the file is wrong nothing changes: ACK_BAD_PARAMS, and result gets "problems". */

@@ -5,7 +5,7 @@
 #define AGENT_HANDLERS_ARCHIVE_H
 
 #include "agent/handlers/handlers.h"
-#include "agent/journal.h"
+#include "agent/journal/journal.h"
 
 /* Calls the handler when the journal can be read as it was last written: what was announced a
  * moment ago is there. */

@@ -4,7 +4,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
-#include "agent/report.h"
+#include "agent/publish/report.h"
 
 #include <stdlib.h>
 

@@ -6,8 +6,8 @@
 
 #include "agent/config.h"
 #include "agent/devices.h"
-#include "agent/runtime_units.h"
-#include "agent/units.h"
+#include "agent/unit/runtime_units.h"
+#include "agent/unit/units.h"
 #include "agent/verbs.h"
 
 struct handler_rooms { /* what commands act upon; borrowed, for the life of the agent */

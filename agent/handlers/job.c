@@ -2,7 +2,7 @@
 #include "agent/handlers/archive.h"
 
 #include "agent/base/str.h"
-#include "agent/jobs.h"
+#include "agent/jobs/jobs.h"
 
 static cJSON *item_at(const struct call *call, size_t index)
 {

@@ -5,7 +5,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/handlers/archive.h"
-#include "agent/jobs.h"
+#include "agent/jobs/jobs.h"
 
 #include <errno.h>
 #include <stdlib.h>

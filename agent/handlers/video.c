@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/archive.h"
 #include "agent/handlers/archive.h"
-#include "agent/jobs.h"
+#include "agent/jobs/jobs.h"
 
 #include "agent/base/mem.h"
 #include "agent/base/path.h"

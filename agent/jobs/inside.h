@@ -5,8 +5,8 @@
 #define AGENT_JOBS_INSIDE_H
 
 #include "agent/base/list.h"
-#include "agent/build.h"
-#include "agent/jobs.h"
+#include "agent/jobs/jobs.h"
+#include "agent/unit/build.h"
 
 struct job {
     struct list link;

@@ -7,7 +7,7 @@
 #include "agent/base/path.h"
 #include "agent/base/str.h"
 #include "agent/jobs/inside.h"
-#include "agent/report.h"
+#include "agent/publish/report.h"
 #include "encode/queue.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 #define AGENT_JOURNAL_WRITE_H
 
 #include "agent/base/list.h"
-#include "agent/journal.h"
+#include "agent/journal/journal.h"
 #include "agent/journal/schema.h"
 
 enum { WRITE_VALUES_MAX = 16 };

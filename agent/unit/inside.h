@@ -4,7 +4,7 @@
 #ifndef AGENT_UNIT_INSIDE_H
 #define AGENT_UNIT_INSIDE_H
 
-#include "agent/unit.h"
+#include "agent/unit/unit.h"
 
 struct unit_problem {
     struct error err; /* code 0: none */

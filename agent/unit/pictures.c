@@ -5,7 +5,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/str.h"
-#include "agent/report.h"
+#include "agent/publish/report.h"
 
 static bool may_hold(const struct unit *unit, const struct shot_request *request)
 {

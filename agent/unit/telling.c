@@ -4,7 +4,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
-#include "agent/report.h"
+#include "agent/publish/report.h"
 
 /* --- saying what happened --- */
 

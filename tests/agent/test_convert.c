@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What 'lapsectl convert' writes is a configuration that lapsed accepts, and says the same. */
-#include "agent/convert.h"
+#include "agent/convert/convert.h"
 
 #include "agent/base/mem.h"
 #include "agent/base/path.h"

@@ -3,13 +3,13 @@
  * tested against a real agent in tests/e2e. */
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
-#include "agent/ctl_args.h"
-#include "agent/ctl_help.h"
-#include "agent/ctl_progress.h"
-#include "agent/ctl_say.h"
-#include "agent/ctl_table.h"
-#include "agent/ctl_text.h"
-#include "agent/ctl_world.h"
+#include "agent/ctl/args.h"
+#include "agent/ctl/help.h"
+#include "agent/ctl/progress.h"
+#include "agent/ctl/say.h"
+#include "agent/ctl/table.h"
+#include "agent/ctl/text.h"
+#include "agent/ctl/world.h"
 #include "agent/verbs.h"
 
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Command lines of DuetLapse3: what each means here, that every option is known, and that whatever
  * passes is accepted by the table of units. */
-#include "agent/duetlapse.h"
+#include "agent/convert/duetlapse.h"
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"

@@ -6,7 +6,7 @@
 #include "agent/base/path.h"
 #include "agent/base/str.h"
 #include "agent/config.h"
-#include "agent/report.h"
+#include "agent/publish/report.h"
 #include "mqtt/discovery.h"
 #include "tests/agent/yaml_file.h"
 #include "tests/mqtt/discovery_check.h"

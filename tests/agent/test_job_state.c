@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Every command in every state of a build job. */
-#include "agent/job_state.h"
+#include "agent/jobs/job_state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The journal against the real SQLite and the real disk: what was acknowledged is there after a
  * reopening, a SIGKILL or a full disk, and a damaged file costs the journal, never the start. */
-#include "agent/journal.h"
+#include "agent/journal/journal.h"
 
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"

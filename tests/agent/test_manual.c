@@ -4,8 +4,8 @@
 #include "agent/base/process.h"
 #include "agent/base/str.h"
 #include "agent/config.h"
-#include "agent/ctl_args.h"
-#include "agent/ctl_commands.h"
+#include "agent/ctl/args.h"
+#include "agent/ctl/commands.h"
 #include "agent/lapsed_options.h"
 
 #include <setjmp.h>

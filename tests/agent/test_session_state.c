@@ -2,7 +2,7 @@
 /* The whole life of a unit's sessions as one table: a line for each state and event, for a unit
  * that follows a printer and stays armed, and further lines where something else decides. Then the
  * rules that must hold whatever the table says. */
-#include "agent/session_state.h"
+#include "agent/unit/session_state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

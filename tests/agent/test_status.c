@@ -2,7 +2,7 @@
 /* The status documents against the contract: users' templates read them, so every key is there in
  * every state, null when nothing is known. Real units, cameras and journal; a printer that is away,
  * and one at the simulator. */
-#include "agent/status.h"
+#include "agent/publish/status.h"
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a start command asks for, without an agent: which devices it means, and that all that is
  * wrong is told at once. */
-#include "agent/unit_plan.h"
+#include "agent/unit/unit_plan.h"
 
 #include "agent/base/mem.h"
 #include "agent/base/path.h"

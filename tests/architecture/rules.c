@@ -36,8 +36,8 @@ const struct door_rule door_rules[] = {
     DOOR("jpeglib.h", "capture/jpeg.c", "tests/"),
     DOOR("agent/base/conf_value.h", "agent/base/conf.c", "agent/base/conf_value.c"),
     DOOR("agent/printer/driver.h", "agent/printer/", "tests/agent/"),
-    DOOR("agent/unit/inside.h", "agent/unit.c", "agent/unit/"),
-    DOOR("agent/journal/rooms.h", "agent/journal.c", "agent/journal/"),
+    DOOR("agent/unit/inside.h", "agent/unit/unit.c", "agent/unit/"),
+    DOOR("agent/journal/rooms.h", "agent/journal/journal.c", "agent/journal/"),
     DOOR("capture/camera/driver.h", "capture/camera/", "tests/capture/"),
 };
 const size_t door_rule_count = ARRAY_LEN(door_rules);

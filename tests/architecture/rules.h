@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rules: the house's plan as tables. A new library is one row here, a new room is one too. Paths
- * are relative to the top of the tree; "mqtt/" means everything below, "agent/journal.c" that file.
+ * are relative to the top of the tree; "mqtt/" means everything below, "agent/journal/journal.c"
+ * that file.
  */
 #ifndef TESTS_ARCHITECTURE_RULES_H
 #define TESTS_ARCHITECTURE_RULES_H

@@ -85,7 +85,7 @@ static void a_tree_that_keeps_the_rules_is_passed(void **state)
 {
     put(state, "agent/base/str.c", LICENCE "#include \"agent/base/str.h\"\n#include <string.h>\n");
     put(state, "mqtt/a.c", LICENCE "#include \"mqtt/a.h\"\n#include \"agent/base/str.h\"\n");
-    put(state, "agent/unit.c", LICENCE "#include \"encode/video.h\"\n");
+    put(state, "agent/unit/unit.c", LICENCE "#include \"encode/video.h\"\n");
     put(state, "tests/e2e/a.c", LICENCE "#include \"tests/sim/b.h\"\n#include \"mqtt/a.h\"\n");
     put(state, "CMakeLists.txt", SCRIPT_LICENCE);
     put(state, "README.md", "# lapsed\n");
@@ -100,38 +100,38 @@ static void the_ground_includes_nothing_above_it(void **state)
 
 static void the_ports_know_neither_each_other_nor_the_agent(void **state)
 {
-    put(state, "mqtt/a.c", LICENCE "#include \"agent/unit.h\"\n#include \"capture/jpeg.h\"\n");
+    put(state, "mqtt/a.c", LICENCE "#include \"agent/unit/unit.h\"\n#include \"capture/jpeg.h\"\n");
     put(state, "capture/b.c", LICENCE "#include \"encode/video.h\"\n");
     put(state, "encode/c.h", LICENCE "#include \"mqtt/client.h\"\n");
     expect(state, "capture/b.c:2: capture/ must not include encode/video.h\n"
                   "encode/c.h:2: encode/ must not include mqtt/client.h\n"
-                  "mqtt/a.c:2: mqtt/ must not include agent/unit.h\n"
+                  "mqtt/a.c:2: mqtt/ must not include agent/unit/unit.h\n"
                   "mqtt/a.c:3: mqtt/ must not include capture/jpeg.h\n");
 }
 
 static void nobody_includes_the_tests(void **state)
 {
-    expect_of(state, "agent/unit.c", "#include \"tests/sim/printer.h\"\n",
-              "agent/unit.c:2: agent/ must not include tests/sim/printer.h\n");
+    expect_of(state, "agent/unit/unit.c", "#include \"tests/sim/printer.h\"\n",
+              "agent/unit/unit.c:2: agent/ must not include tests/sim/printer.h\n");
 }
 
 static void an_include_names_its_file_from_the_top(void **state)
 {
-    expect_of(state, "mqtt/a.c", "#include \"b.h\"\n#include \"mqtt/../agent/unit.h\"\n",
+    expect_of(state, "mqtt/a.c", "#include \"b.h\"\n#include \"mqtt/../agent/unit/unit.h\"\n",
               "mqtt/a.c:2: \"b.h\" is not named from the top of the tree, as "
               "\"agent/base/str.h\"\n"
-              "mqtt/a.c:3: \"mqtt/../agent/unit.h\" is not named from the top of the tree, as "
+              "mqtt/a.c:3: \"mqtt/../agent/unit/unit.h\" is not named from the top of the tree, as "
               "\"agent/base/str.h\"\n");
 }
 
 static void an_include_is_seen_in_any_dress(void **state)
 {
     expect_of(state, "mqtt/a.c",
-              "  #  include\t\"agent/unit.h\" /* x */\n"
+              "  #  include\t\"agent/unit/unit.h\" /* x */\n"
               "/* one */ #include \"agent/app.h\"\n"
               "#if 0\n#include \"encode/video.h\"\n#endif\n"
               "#include <uv.h>",
-              "mqtt/a.c:2: mqtt/ must not include agent/unit.h\n"
+              "mqtt/a.c:2: mqtt/ must not include agent/unit/unit.h\n"
               "mqtt/a.c:3: mqtt/ must not include agent/app.h\n"
               "mqtt/a.c:5: mqtt/ must not include encode/video.h\n"
               "mqtt/a.c:7: uv.h may be included only by agent/base/loop.c and others\n");
@@ -140,8 +140,8 @@ static void an_include_is_seen_in_any_dress(void **state)
 static void an_include_in_a_comment_or_a_text_is_none(void **state)
 {
     expect_of(state, "mqtt/a.c",
-              "// #include \"agent/unit.h\"\n"
-              "/*\n#include \"agent/unit.h\"\n*/\n"
+              "// #include \"agent/unit/unit.h\"\n"
+              "/*\n#include \"agent/unit/unit.h\"\n*/\n"
               "static const char *text = \"\\\n#include <uv.h>\\\n\";\n",
               "");
 }
@@ -155,15 +155,15 @@ static void a_library_is_included_by_its_door_only(void **state)
                                    "#include <sqlite3.h>\n#include <turbojpeg.h>\n"
                                    "#include <jpeglib.h>\n#include <uv.h>\n";
 
-    expect_of(state, "agent/unit.c", includes,
-              "agent/unit.c:2: curl/curl.h may be included only by agent/base/http.c\n"
-              "agent/unit.c:3: libconfig.h may be included only by agent/base/conf.c\n"
-              "agent/unit.c:4: cjson/cJSON.h may be included only by agent/base/json.c\n"
-              "agent/unit.c:5: mosquitto.h may be included only by mqtt/\n"
-              "agent/unit.c:6: sqlite3.h may be included only by agent/journal/database.c\n"
-              "agent/unit.c:7: turbojpeg.h may be included only by capture/jpeg.c and others\n"
-              "agent/unit.c:8: jpeglib.h may be included only by capture/jpeg.c and others\n"
-              "agent/unit.c:9: uv.h may be included only by agent/base/loop.c and others\n");
+    expect_of(state, "agent/unit/unit.c", includes,
+              "agent/unit/unit.c:2: curl/curl.h may be included only by agent/base/http.c\n"
+              "agent/unit/unit.c:3: libconfig.h may be included only by agent/base/conf.c\n"
+              "agent/unit/unit.c:4: cjson/cJSON.h may be included only by agent/base/json.c\n"
+              "agent/unit/unit.c:5: mosquitto.h may be included only by mqtt/\n"
+              "agent/unit/unit.c:6: sqlite3.h may be included only by agent/journal/database.c\n"
+              "agent/unit/unit.c:7: turbojpeg.h may be included only by capture/jpeg.c and others\n"
+              "agent/unit/unit.c:8: jpeglib.h may be included only by capture/jpeg.c and others\n"
+              "agent/unit/unit.c:9: uv.h may be included only by agent/base/loop.c and others\n");
 }
 
 static void the_doors_may_include_their_library(void **state)
@@ -188,10 +188,10 @@ static void a_door_that_may_stand_anywhere_in_a_room_is_still_one(void **state)
 
 static void a_library_in_quotes_is_seen_too(void **state)
 {
-    expect_of(state, "agent/unit.c", "#include \"uv.h\"\n",
-              "agent/unit.c:2: \"uv.h\" is not named from the top of the tree, as "
+    expect_of(state, "agent/unit/unit.c", "#include \"uv.h\"\n",
+              "agent/unit/unit.c:2: \"uv.h\" is not named from the top of the tree, as "
               "\"agent/base/str.h\"\n"
-              "agent/unit.c:2: uv.h may be included only by agent/base/loop.c and others\n");
+              "agent/unit/unit.c:2: uv.h may be included only by agent/base/loop.c and others\n");
 }
 
 static void what_drivers_share_stays_among_them(void **state)
@@ -199,12 +199,12 @@ static void what_drivers_share_stays_among_them(void **state)
     put(state, "capture/camera/http.c", LICENCE "#include \"capture/camera/driver.h\"\n");
     put(state, "agent/printer/duet.c", LICENCE "#include \"agent/printer/driver.h\"\n");
     put(state, "capture/frame_store.c", LICENCE "#include \"capture/camera/driver.h\"\n");
-    put(state, "agent/unit.c", LICENCE "#include \"agent/printer/driver.h\"\n");
+    put(state, "agent/unit/unit.c", LICENCE "#include \"agent/printer/driver.h\"\n");
     put(state, "agent/base/json.c", LICENCE "#include \"agent/base/conf_value.h\"\n");
     expect(state,
            "agent/base/json.c:2: agent/base/conf_value.h may be included only by "
            "agent/base/conf.c and others\n"
-           "agent/unit.c:2: agent/printer/driver.h may be included only by agent/printer/ and "
+           "agent/unit/unit.c:2: agent/printer/driver.h may be included only by agent/printer/ and "
            "others\n"
            "capture/frame_store.c:2: capture/camera/driver.h may be included only by "
            "capture/camera/ and others\n");

@@ -4,7 +4,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
 #include "agent/base/str.h"
-#include "agent/journal.h"
+#include "agent/journal/journal.h"
 #include "capture/crc32.h"
 #include "tests/e2e/video.h"
 #include "tests/sim/marker_jpeg.h"

@@ -3,7 +3,7 @@
  */
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
-#include "agent/journal.h"
+#include "agent/journal/journal.h"
 #include "tests/e2e/asking.h"
 
 #include <setjmp.h>

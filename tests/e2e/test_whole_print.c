@@ -5,7 +5,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
 #include "agent/base/str.h"
-#include "agent/journal.h"
+#include "agent/journal/journal.h"
 #include "tests/e2e/frames.h"
 #include "tests/e2e/video.h"
 
