@@ -810,11 +810,21 @@ int app_new(struct config *config, struct app **ret_app, struct error *err)
 
 /* --- stopping --- */
 
+static void on_journal_settled(int result, const struct error *err, void *user)
+{
+    struct app *app = user;
+
+    (void)result;
+    (void)err;
+    loop_stop(app->loop);
+}
+
+/* Whoever waits for a row to be durable hears of it before he goes. */
 static void on_mqtt_stopped(void *user)
 {
     struct app *app = user;
 
-    loop_stop(app->loop);
+    journal_settle(app->journal, on_journal_settled, app);
 }
 
 static void on_printers_stopped(void *user)
