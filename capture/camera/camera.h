@@ -23,6 +23,7 @@ struct camera_settings {
     char *id;
     int kind; /* index into camera_kinds */
     char *url;
+    struct conf_strings command; /* program and words, with placeholders */
     char *user, *password;
     int64_t width, height; /* expected (network) or drawn (pattern); 0 = whatever comes */
     double fps;            /* pattern */
@@ -32,7 +33,7 @@ struct camera_settings {
     int64_t max_bytes;     /* of one picture */
     int64_t stale_after;   /* identical pictures in a row that mean a frozen camera; 0 = off */
 };
-extern const char *const camera_kinds[];     /* "http", "mjpeg", "pattern", NULL */
+extern const char *const camera_kinds[];     /* in the order of the drivers, NULL-terminated */
 extern const struct conf_table camera_table; /* list "cameras" */
 /* What only the kind knows ("url is required"): adds conf problems for item index. */
 void camera_settings_check(const struct camera_settings *settings, struct conf *conf, size_t index);
@@ -52,8 +53,8 @@ struct camera;
 struct shot;
 
 /* picture NULL: err says why (-ETIMEDOUT, -EBADMSG not a picture, -ECONNREFUSED, -EACCES login,
- * -EPROTOTYPE the url is of another kind, -ESTALE only old pictures came, …). A receiver that keeps
- * the picture refs it. */
+ * -EPROTOTYPE the url is of another kind, -ENOPKG no such program, -ESTALE only old pictures came,
+ * …). A receiver that keeps the picture refs it. */
 typedef void (*camera_done_fn)(struct picture *picture, const struct error *err, void *user);
 typedef void (*camera_status_fn)(struct camera *camera, void *user);
 

@@ -10,6 +10,9 @@ struct camera_port; /* camera.c's side */
 
 struct camera_driver {
     const char *kind;
+    /* Its settings beyond those that every kind has, NULL-terminated; NULL = none. Those of other
+     * kinds are refused. */
+    const char *const *keys;
     /* settings_check: see camera_settings_check(); NULL = nothing to check. */
     void (*check)(const struct camera_settings *settings, struct conf *conf, size_t index);
     /* Makes the driver's own state; connects nothing yet. settings->timeout_ms and latency_ms may
@@ -36,12 +39,14 @@ const struct camera_driver *camera_driver_of(int kind);
 bool camera_port_wants(const struct camera_port *port, int64_t captured_at_mono_us);
 void camera_port_picture(struct camera_port *port, uint8_t *jpeg, size_t len,
                          int64_t captured_at_mono_us);
-/* The request failed; err is without the camera's name. -EACCES and -EPROTOTYPE (the url is of
- * another kind) are final: asking again does not help, and may lock the account. */
+/* The request failed; err is without the camera's name. -EACCES, -EPROTOTYPE (the url is of
+ * another kind) and -ENOPKG (no such program) are final: asking again does not help, and may lock
+ * the account. */
 void camera_port_failed(struct camera_port *port, const struct error *err);
 /* Contact made or lost, without a picture (stream connected, connection cut). err NULL = made. */
 void camera_port_contact(struct camera_port *port, const struct error *err);
 
+extern const struct camera_driver camera_command_driver;
 extern const struct camera_driver camera_http_driver;
 extern const struct camera_driver camera_mjpeg_driver;
 extern const struct camera_driver camera_pattern_driver;

@@ -111,6 +111,7 @@ static void still_close(void *user)
 
 const struct camera_driver camera_http_driver = {
     .kind = "http",
+    .keys = web_keys,
     .check = web_settings_check,
     .open = still_open,
     .close = still_close,

@@ -223,6 +223,7 @@ static void stream_close(void *user)
 
 const struct camera_driver camera_mjpeg_driver = {
     .kind = "mjpeg",
+    .keys = web_keys,
     .check = web_settings_check,
     .open = stream_open,
     .close = stream_close,

@@ -256,8 +256,11 @@ static void pattern_close(void *user)
     free(pattern);
 }
 
+static const char *const pattern_keys[] = {"fps", NULL};
+
 const struct camera_driver camera_pattern_driver = {
     .kind = "pattern",
+    .keys = pattern_keys,
     .check = pattern_check,
     .open = pattern_open,
     .close = pattern_close,

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* settings: the kinds of cameras, and the table of what a user can say about one. */
+#include "agent/base/buf.h"
+#include "agent/base/str.h"
 #include "capture/camera/driver.h"
 
 static const struct camera_driver *const drivers[] = {
     &camera_http_driver,
     &camera_mjpeg_driver,
     &camera_pattern_driver,
+    &camera_command_driver,
 };
 
 /* In the order of drivers. */
-const char *const camera_kinds[] = {"http", "mjpeg", "pattern", NULL};
+const char *const camera_kinds[] = {"http", "mjpeg", "pattern", "command", NULL};
 
 _Static_assert(ARRAY_LEN(camera_kinds) == ARRAY_LEN(drivers) + 1, "a kind for each driver");
 
@@ -25,9 +28,15 @@ static const struct conf_field camera_fields[] = {
                  .help = "Name of the camera in topics, file names and units."),
     CAMERA_FIELD(kind, .type = CONF_ENUM, .choices = camera_kinds, .flags = CONF_REQUIRED,
                  .help = "http: a still picture per request; mjpeg: a stream; pattern: a built-in "
-                         "test picture."),
+                         "test picture; command: a program of your own."),
     CAMERA_FIELD(url, .type = CONF_STRING, .max = 2048,
-                 .help = "Address of the picture or of the stream (http or https)."),
+                 .help = "http, mjpeg: address of the picture or of the stream (http or https). "
+                         "command: what {url} becomes."),
+    CAMERA_FIELD(command, .type = CONF_STRINGS, .max = 2048,
+                 .help = "command: the program that makes a picture, and its words, run without a "
+                         "shell. {output} is the file that it has to write, without it the picture "
+                         "is read from its stdout; {url} and {camera} are the settings url and "
+                         "id."),
     CAMERA_FIELD(user, .type = CONF_STRING, .max = 128,
                  .help = "Login of the camera (Basic or Digest)."),
     CAMERA_FIELD(password, .type = CONF_SECRET, .max = 256, .help = "Password of the login."),
@@ -71,6 +80,47 @@ const struct camera_driver *camera_driver_of(int kind)
     return drivers[kind];
 }
 
+static bool has_key(const struct camera_driver *driver, const char *key)
+{
+    for (const char *const *at = driver->keys; at && *at; at++)
+        if (str_equal(*at, key))
+            return true;
+    return false;
+}
+
+static void refuse_foreign(const struct camera_driver *driver, struct conf *conf, size_t index,
+                           const char *key)
+{
+    CLEANUP(buf_done) struct buf owners = BUF_INIT(256);
+    bool ok = true;
+
+    for (size_t i = 0; i < ARRAY_LEN(drivers); i++)
+        if (has_key(drivers[i], key))
+            ok = ok && buf_printf(&owners, "%s%s", owners.len ? ", " : "", drivers[i]->kind) == 0;
+    if (ok && owners.len > 0)
+        conf_problem(conf, &camera_table, index, key,
+                     "%s is not for kind = \"%s\": only for %s; take it out", key, driver->kind,
+                     buf_text(&owners));
+}
+
+/* Settings that belong to other kinds only; one that says its default changes nothing, and
+ * --print-config prints them all. */
+static void check_foreign(const struct camera_settings *settings, struct conf *conf, size_t index)
+{
+    const struct camera_driver *driver = camera_driver_of(settings->kind);
+    struct camera_settings defaults = {0};
+
+    conf_set_defaults(&camera_table, &defaults);
+    for (size_t i = 0; i < camera_table.field_count; i++) {
+        const struct conf_field *field = &camera_table.fields[i];
+
+        if (!has_key(driver, field->key) && conf_is_set(conf, &camera_table, index, field->key) &&
+            !conf_field_equal(field, settings, &defaults))
+            refuse_foreign(driver, conf, index, field->key);
+    }
+    conf_values_done(&camera_table, &defaults);
+}
+
 void camera_settings_check(const struct camera_settings *settings, struct conf *conf, size_t index)
 {
     const struct camera_driver *driver = camera_driver_of(settings->kind);
@@ -80,6 +130,7 @@ void camera_settings_check(const struct camera_settings *settings, struct conf *
     if (settings->stale_after == 1)
         conf_problem(conf, &camera_table, index, "stale_after",
                      "one picture is always the same as itself: 0, or 2 and more");
+    check_foreign(settings, conf, index);
     if (driver->check)
         driver->check(settings, conf, index);
 }

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+const char *const web_keys[] = {"url", "user", "password", NULL};
+
 void web_settings_check(const struct camera_settings *settings, struct conf *conf, size_t index)
 {
     struct error err = {0};

@@ -5,6 +5,9 @@
 
 #include "capture/camera/camera.h"
 
+/* The settings that are theirs. */
+extern const char *const web_keys[];
+
 /* url is there and is http or https. */
 void web_settings_check(const struct camera_settings *settings, struct conf *conf, size_t index);
 
