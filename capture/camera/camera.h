@@ -24,6 +24,12 @@ struct camera_settings {
     int kind; /* index into camera_kinds */
     char *url;
     struct conf_strings command; /* program and words, with placeholders */
+    char *program;               /* rpicam; NULL = what is there */
+    int64_t sensor, settle_ms, shutter_us, rotation;
+    double gain;
+    int awb; /* index into rpicam_awb_choices */
+    bool hflip, vflip;
+    char *tuning_file;
     char *user, *password;
     int64_t width, height; /* expected (network) or drawn (pattern); 0 = whatever comes */
     double fps;            /* pattern */

@@ -50,5 +50,9 @@ extern const struct camera_driver camera_command_driver;
 extern const struct camera_driver camera_http_driver;
 extern const struct camera_driver camera_mjpeg_driver;
 extern const struct camera_driver camera_pattern_driver;
+extern const struct camera_driver camera_rpicam_driver;
+
+/* Of the setting awb. */
+extern const char *const rpicam_awb_choices[];
 
 #endif

@@ -15,7 +15,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { LAST_WORDS_MAX = 240 };
+enum {
+    LAST_WORDS_MAX = 240,
+    SPARE_PART = 10,      /* of the time of a shot: from killing a program to the end of it */
+    LAST_WORDS_PART = 20, /* for it to end by itself then */
+};
 
 /* One child and its directory; outlives the program while a worker has it. */
 struct run {
@@ -26,6 +30,7 @@ struct run {
     size_t max_bytes;
     int64_t started_at_us;
     struct error killed; /* why we ended it */
+    bool told;           /* and our user knows */
 
     char *jpeg; /* from the worker */
     size_t len;
@@ -194,6 +199,23 @@ static void take_stdout(struct program *program, struct run *run,
                         result->stdout_len, run->started_at_us);
 }
 
+/* Often the last words of a program that hangs say why. */
+static void tell_killed(struct run *run, const char *complaints)
+{
+    struct program *program = run->program;
+    const struct program_advice *advice = find_advice(program, complaints);
+    struct error err = run->killed;
+    char words[LAST_WORDS_MAX];
+
+    last_words(complaints, words);
+    if (advice)
+        error_set(&err, advice->code, "%s: %s (%s)", program->name, advice->text, words);
+    else if (*words)
+        error_set(&err, run->killed.code, "%s: %s", run->killed.text, words);
+    run->told = true;
+    camera_port_failed(program->port, &err);
+}
+
 static void on_ended(const struct process_result *result, void *user)
 {
     struct run *run = user;
@@ -213,14 +235,16 @@ static void on_ended(const struct process_result *result, void *user)
         take_stdout(program, run, result);
     else if (!run->killed.code)
         camera_port_failed(program->port, &err);
+    else if (!run->told)
+        tell_killed(run, result->stderr_tail);
     run_discard(run);
 }
 
 /* --- the beginning --- */
 
-static int64_t patience_ms(const struct camera_settings *settings)
+int64_t program_patience_ms(const struct camera_settings *settings)
 {
-    return settings->timeout_ms - settings->timeout_ms / 10;
+    return settings->timeout_ms - settings->timeout_ms / SPARE_PART;
 }
 
 static int make_dir(struct run *run, struct error *err)
@@ -276,7 +300,7 @@ static int run_start(struct program *program, struct error *err)
         return rc;
     }
     program->run = run;
-    timer_start(program->patience, patience_ms(program->settings));
+    timer_start(program->patience, program_patience_ms(program->settings));
     return 0;
 }
 
@@ -285,10 +309,14 @@ static void on_patience(void *user)
     struct program *program = user;
     struct run *run = program->run;
 
+    if (run->killed.code) {
+        tell_killed(run, "");
+        return;
+    }
     error_set(&run->killed, -ETIMEDOUT, "%s: did not end within %lld ms", program->name,
-              (long long)patience_ms(program->settings));
+              (long long)program_patience_ms(program->settings));
     process_kill(run->process);
-    camera_port_failed(program->port, &run->killed);
+    timer_start(program->patience, program->settings->timeout_ms / LAST_WORDS_PART);
 }
 
 void program_request(void *user)
@@ -314,7 +342,10 @@ void program_cancel(void *user)
         return;
     if (!run->process) {
         TAKE(program->run)->program = NULL;
-    } else if (!run->killed.code) {
+        return;
+    }
+    run->told = true;
+    if (!run->killed.code) {
         error_set(&run->killed, -EBUSY, "%s: has not ended yet for the shot before", program->name);
         process_kill(run->process);
     }

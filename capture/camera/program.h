@@ -47,4 +47,7 @@ void program_close(void *program);
 void program_request(void *program);
 void program_cancel(void *program);
 
+/* How long a program may run. */
+int64_t program_patience_ms(const struct camera_settings *settings);
+
 #endif

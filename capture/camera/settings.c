@@ -5,14 +5,12 @@
 #include "capture/camera/driver.h"
 
 static const struct camera_driver *const drivers[] = {
-    &camera_http_driver,
-    &camera_mjpeg_driver,
-    &camera_pattern_driver,
-    &camera_command_driver,
+    &camera_http_driver,    &camera_mjpeg_driver,  &camera_pattern_driver,
+    &camera_command_driver, &camera_rpicam_driver,
 };
 
 /* In the order of drivers. */
-const char *const camera_kinds[] = {"http", "mjpeg", "pattern", "command", NULL};
+const char *const camera_kinds[] = {"http", "mjpeg", "pattern", "command", "rpicam", NULL};
 
 _Static_assert(ARRAY_LEN(camera_kinds) == ARRAY_LEN(drivers) + 1, "a kind for each driver");
 
@@ -28,7 +26,8 @@ static const struct conf_field camera_fields[] = {
                  .help = "Name of the camera in topics, file names and units."),
     CAMERA_FIELD(kind, .type = CONF_ENUM, .choices = camera_kinds, .flags = CONF_REQUIRED,
                  .help = "http: a still picture per request; mjpeg: a stream; pattern: a built-in "
-                         "test picture; command: a program of your own."),
+                         "test picture; command: a program of your own; rpicam: the "
+                         "camera of a Raspberry Pi."),
     CAMERA_FIELD(url, .type = CONF_STRING, .max = 2048,
                  .help = "http, mjpeg: address of the picture or of the stream (http or https). "
                          "command: what {url} becomes."),
@@ -37,6 +36,29 @@ static const struct conf_field camera_fields[] = {
                          "shell. {output} is the file that it has to write, without it the picture "
                          "is read from its stdout; {url} and {camera} are the settings url and "
                          "id."),
+    CAMERA_FIELD(program, .type = CONF_STRING, .max = 1024,
+                 .help = "rpicam: the program to use; without it rpicam-still, libcamera-still or "
+                         "raspistill, whichever is there."),
+    CAMERA_FIELD(sensor, .type = CONF_INT, .fallback = "0", .max = 7,
+                 .help = "rpicam: which camera, when there are several."),
+    CAMERA_FIELD(settle_ms, .type = CONF_INT, .fallback = "1000", .max = 60000, .unit = "ms",
+                 .help = "rpicam: so long exposure and colours settle before each picture; not "
+                         "with both shutter_us and gain."),
+    CAMERA_FIELD(shutter_us, .type = CONF_INT, .fallback = "0", .max = 240e6, .unit = "us",
+                 .help = "rpicam: exposure time; 0 = automatic."),
+    CAMERA_FIELD(gain, .type = CONF_FLOAT, .fallback = "0", .max = 64,
+                 .help = "rpicam: amplification of the sensor; 0 = automatic."),
+    CAMERA_FIELD(awb, .type = CONF_ENUM, .fallback = "auto", .choices = rpicam_awb_choices,
+                 .help = "rpicam: white balance."),
+    CAMERA_FIELD(rotation, .type = CONF_INT, .fallback = "0", .max = 180, .unit = "degrees",
+                 .help = "rpicam: 180 turns the picture upside down; 0 does not."),
+    CAMERA_FIELD(hflip, .type = CONF_BOOL, .fallback = "false",
+                 .help = "rpicam: mirror the picture left to right."),
+    CAMERA_FIELD(vflip, .type = CONF_BOOL, .fallback = "false",
+                 .help = "rpicam: mirror the picture top to bottom."),
+    CAMERA_FIELD(tuning_file, .type = CONF_PATH,
+                 .help = "rpicam: tuning file of the sensor, as for one without an infrared "
+                         "filter."),
     CAMERA_FIELD(user, .type = CONF_STRING, .max = 128,
                  .help = "Login of the camera (Basic or Digest)."),
     CAMERA_FIELD(password, .type = CONF_SECRET, .max = 256, .help = "Password of the login."),
