@@ -104,12 +104,27 @@ static void print_printer(const struct convert_draft *draft, FILE *out)
     fputs("} );\n\n", out);
 }
 
+static void print_command(const struct camparam *command, FILE *out)
+{
+    const char *separator = "    command = [ ";
+
+    for (size_t i = 0; i < command->count; i++) {
+        fputs(separator, out);
+        print_text(command->words[i], strlen(command->words[i]), out);
+        separator = ", ";
+    }
+    fputs(" ];\n", out);
+}
+
 static void print_camera(const struct draft_camera *camera, FILE *out)
 {
     fputs("{\n", out);
     print_assignment("id", camera->id, out);
     print_assignment("kind", camera->kind, out);
-    print_assignment("url", camera->url, out);
+    if (camera->url)
+        print_assignment("url", camera->url, out);
+    if (camera->command.count > 0)
+        print_command(&camera->command, out);
     if (camera->user) {
         print_assignment("user", camera->user, out);
         fputs("    #password_file = \"camera-password\"; # write it there, chmod 600\n", out);
@@ -203,6 +218,7 @@ static void draft_done(struct convert_draft *draft)
         free(draft->cameras[i].kind);
         free(draft->cameras[i].url);
         free(draft->cameras[i].user);
+        camparam_done(&draft->cameras[i].command);
     }
     for (size_t i = 0; i < draft->setting_count; i++)
         free(draft->settings[i].text);
@@ -274,6 +290,30 @@ static void convert_printer(struct convert_draft *draft, const struct duetlapse 
         problems_add(&draft->notes, "-duet: was not given, so it is localhost as in DuetLapse3");
 }
 
+/* A camera that was a program there is the same program here. */
+static bool convert_program(struct convert_draft *draft, const struct duetlapse_camera *words,
+                            struct draft_camera *camera)
+{
+    CLEANUP(free_p) char *user = NULL;
+    static const char usb[] = "'fswebcam --quiet --no-banner '+fn";
+    const char *program = str_equal(words->word, "usb") ? usb : words->program;
+
+    if (str_equal(words->word, "pi")) {
+        camera->kind = xstrdup("rpicam");
+        return true;
+    }
+    if (!program || camparam_read(program, &camera->command, NULL) < 0)
+        return false;
+    camera->kind = xstrdup("command");
+    if (words->url)
+        camera->url = draft_split_url(words->url, &user);
+    if (user)
+        problems_add(&draft->notes,
+                     "%s: the login of its address is not written here; {url} goes without it",
+                     camera->id);
+    return true;
+}
+
 static void convert_camera(struct convert_draft *draft, const struct duetlapse_camera *words,
                            size_t index)
 {
@@ -283,14 +323,16 @@ static void convert_camera(struct convert_draft *draft, const struct duetlapse_c
     if (!words->word)
         return;
     camera->id = xasprintf("camera%zu", index + 1);
+    if (!kind && convert_program(draft, words, camera))
+        return;
     camera->kind = xstrdup(kind ? kind : "mjpeg");
     camera->url =
         draft_split_url(kind ? words->url : "http://127.0.0.1:8080/stream", &camera->user);
     if (!kind)
         problems_add(&draft->notes,
-                     "-camera%zu %s: not supported yet; the address below is that of ustreamer or "
-                     "mjpg-streamer on this machine: run one of them",
-                     index + 1, words->word);
+                     "-camera%zu %s: -camparam%zu is more than a program and its words; put it "
+                     "into a script and name that in command of a camera of kind command",
+                     index + 1, words->word, index + 1);
 }
 
 void convert_duetlapse(const char *text, struct conversion *ret)

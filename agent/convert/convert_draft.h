@@ -3,12 +3,14 @@
 #ifndef AGENT_CONVERT_DRAFT_H
 #define AGENT_CONVERT_DRAFT_H
 
+#include "agent/convert/camparam.h"
 #include "agent/convert/convert.h"
 
 enum { DRAFT_CAMERAS = 2, DRAFT_SETTINGS = 32, DRAFT_COMMENTS = 16 };
 
 struct draft_camera {
     char *id, *kind, *url, *user; /* id NULL: there is none; user NULL: no login */
+    struct camparam command;      /* of kind command */
     int64_t latency_ms;
 };
 

@@ -79,8 +79,8 @@ static const char *const simulate_words[] = {"all", "printer", "camera", NULL};
 static const char log_hint[] = "the log level is the agent's setting log_level";
 static const char listener_hint[] = "there is no web server: commands come by MQTT";
 static const char capture_hint[] =
-    "a camera's program is not run from an option; set up its pictures as a camera of the "
-    "configuration (kind http or mjpeg)";
+    "a program is run as a camera of the configuration only (kind command); lapsectl convert "
+    "writes it";
 static const char encode_hint[] =
     "ffmpeg's arguments are lapsed's own; see fps, crf, preset, max_width and hold_last_s";
 
@@ -446,7 +446,7 @@ static void check_camera(struct parse *parse, enum option_id camera, enum option
             !str_is_id(address))
             problems_add(problems, "%s %s: cannot be used without %s http://…",
                          options[camera].name, word, options[url].name);
-    } else if (is_given(given, url)) {
+    } else if (is_given(given, url) && !str_equal(word, "other")) {
         problems_add(problems, "%s: needs %s web or %s stream", options[url].name,
                      options[camera].name, options[camera].name);
     }
@@ -565,7 +565,8 @@ static void map_video(struct parse *parse)
         add_number(parse, "min_frames", ceil(shortest * (longest > 0 ? 1 : fps)));
 }
 
-static void map_camera(struct parse *parse, size_t index, enum option_id camera, enum option_id url)
+static void map_camera(struct parse *parse, size_t index, enum option_id camera, enum option_id url,
+                       enum option_id parameters)
 {
     struct duetlapse_camera *result = &parse->result->cameras[index];
     const char *word = word_of(&parse->given, camera, index == 0 ? "usb" : NULL);
@@ -574,6 +575,7 @@ static void map_camera(struct parse *parse, size_t index, enum option_id camera,
         if (str_equal(camera_words[i], word))
             result->word = camera_words[i];
     replace_str(&result->url, parse->given.values[url]);
+    replace_str(&result->program, parse->given.values[parameters]);
 }
 
 static void map_printer(struct parse *parse)
@@ -601,8 +603,8 @@ static void understand(struct parse *parse)
     map_triggers(parse);
     map_park(parse);
     map_video(parse);
-    map_camera(parse, 0, CAMERA1, WEBURL1);
-    map_camera(parse, 1, CAMERA2, WEBURL2);
+    map_camera(parse, 0, CAMERA1, WEBURL1, CAMPARAM1);
+    map_camera(parse, 1, CAMERA2, WEBURL2, CAMPARAM2);
 }
 
 void duetlapse_parse(const char *text, struct duetlapse *ret)
@@ -623,8 +625,10 @@ void duetlapse_done(struct duetlapse *duetlapse)
 {
     for (size_t i = 0; i < duetlapse->setting_count; i++)
         free(duetlapse->settings[i].text);
-    for (size_t i = 0; i < DUETLAPSE_CAMERAS; i++)
+    for (size_t i = 0; i < DUETLAPSE_CAMERAS; i++) {
         free(duetlapse->cameras[i].url);
+        free(duetlapse->cameras[i].program);
+    }
     free(duetlapse->duet);
     free_secret(duetlapse->password);
     problems_done(&duetlapse->problems);

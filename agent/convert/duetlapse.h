@@ -19,6 +19,7 @@ enum {
 struct duetlapse_camera {
     const char *word; /* "usb" "pi" "web" "stream" "other"; NULL: no such camera */
     char *url;        /* of web and stream: a URL, or the id of a camera of the configuration */
+    char *program;    /* what -camparam says of other, as it was said */
 };
 
 struct duetlapse_setting { /* of the table "units" */

@@ -118,6 +118,47 @@ static void duetlapse_settings_arrive(void **state)
     config_free(config);
 }
 
+static void programs_that_duetlapse_ran_are_cameras_here(void **state)
+{
+    static const char *const words[] = {"ffmpeg", "-i", "{url}", "-an", "a b", "{output}"};
+    CLEANUP(conversion_done) struct conversion made;
+    struct config *config;
+    const struct camera_settings *camera;
+
+    (void)state;
+    convert_duetlapse("-duet x -camera1 pi -camera2 other -weburl2 rtsp://me:canary@y/ "
+                      "-camparam2=\"'ffmpeg -i '+weburl+ ' -an \\\"a b\\\" ' + fn\"",
+                      &made);
+    config = load(&made);
+    assert_string_equal(camera_kinds[config->cameras[0].kind], "rpicam");
+    camera = &config->cameras[1];
+    assert_null(strstr(made.config, "canary"));
+    assert_string_equal(camera->url, "rtsp://y/");
+    assert_true(notes(&made, "camera2: the login"));
+    assert_string_equal(camera_kinds[camera->kind], "command");
+    assert_int_equal(camera->command.count, ARRAY_LEN(words));
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        assert_string_equal(camera->command.items[i], words[i]);
+    config_free(config);
+}
+
+static void what_needs_a_shell_is_not_made_a_program(void **state)
+{
+    static const char *const bad[] = {"'a; b'", "'a $(b)'",  "'a' + 'b",  "'a'+x",
+                                      "'a'fn",  "'a \\\"b'", "'a|b '+fn", "''"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        CLEANUP(free_p)
+        char *line = xasprintf("-duet x -camera1 other -camparam1 \"%s\"", bad[i]);
+        CLEANUP(conversion_done) struct conversion made;
+
+        convert_duetlapse(line, &made);
+        config_free(load(&made));
+        assert_true(notes(&made, "-camera1 other: "));
+    }
+}
+
 static void no_password_is_written_down(void **state)
 {
     CLEANUP(conversion_done) struct conversion made;
@@ -136,9 +177,9 @@ static void what_duetlapse_cannot_have_here_is_said(void **state)
     CLEANUP(conversion_done) struct conversion made;
 
     (void)state;
-    convert_duetlapse("-camera1 pi -execkey x -poll 12", &made);
+    convert_duetlapse("-camera1 other -camparam1 eval(x) -execkey x -poll 12", &made);
     config_free(load(&made));
-    assert_true(notes(&made, "-camera1 pi: ") && notes(&made, "-execkey: "));
+    assert_true(notes(&made, "-camera1 other: ") && notes(&made, "-execkey: "));
     assert_true(notes(&made, "-poll: ") && notes(&made, "-duet: "));
     assert_non_null(strstr(made.config, "#   -execkey: "));
 }
@@ -278,6 +319,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_duetlapse_line_gives_a_configuration_that_loads),
         cmocka_unit_test(duetlapse_settings_arrive),
+        cmocka_unit_test(programs_that_duetlapse_ran_are_cameras_here),
+        cmocka_unit_test(what_needs_a_shell_is_not_made_a_program),
         cmocka_unit_test(no_password_is_written_down),
         cmocka_unit_test(what_duetlapse_cannot_have_here_is_said),
         cmocka_unit_test(a_wrong_duetlapse_line_gives_every_problem_and_no_file),
