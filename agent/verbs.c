@@ -98,9 +98,8 @@ static const struct verb_arg video_delete_args[] = {
     {.name = NULL},
 };
 
-#define BUILD_ARGS                                                                                 \
-    SESSION_ARG(true, "whose frames; it must have ended"),                                         \
-        {.name = "camera", .type = ARG_ID, .help = "only this one; absent: a video of each"},      \
+#define BUILD_OPTIONS                                                                              \
+    {.name = "camera", .type = ARG_ID, .help = "only this one; absent: a video of each"},          \
         {.name = "name", .type = ARG_STRING, .max = 100, .help = "of the file, without suffix"},   \
         {.name = "fps", .type = ARG_NUMBER, .min = 1, .max = 240, .help = "frames a second"},      \
         {.name = "crf", .type = ARG_INT, .max = 51, .help = "quality of x264: lower is better"},   \
@@ -115,13 +114,20 @@ static const struct verb_arg video_delete_args[] = {
     }
 
 static const struct verb_arg build_args[] = {
-    BUILD_ARGS,
+    SESSION_ARG(true, "whose frames; it must have ended"),
+    BUILD_OPTIONS,
+    {.name = NULL},
+};
+
+static const struct verb_arg rebuild_args[] = {
+    BUILD_OPTIONS,
     {.name = NULL},
 };
 
 static const struct verb_arg job_add_args[] = {
     {.name = "kind", .type = ARG_ID, .help = "\"build\", the only kind"},
-    BUILD_ARGS,
+    SESSION_ARG(true, "whose frames; it must have ended"),
+    BUILD_OPTIONS,
     {.name = NULL},
 };
 
@@ -163,6 +169,8 @@ const struct verb verbs[VERB_COUNT] = {
                             "published)"},
     [VERB_UNIT_PREVIEW] = {TOPIC_SCOPE_UNIT, "preview", "unit.preview", VERB_LONG | VERB_FLEET,
                            NULL, "make a video of the frames so far; capture goes on"},
+    [VERB_UNIT_REBUILD] = {TOPIC_SCOPE_UNIT, "rebuild", "unit.rebuild", VERB_DURABLE_ID | VERB_LONG,
+                           rebuild_args, "make one more video of the last session that has ended"},
     [VERB_UNIT_SET] = {TOPIC_SCOPE_UNIT, "set", "unit.set", VERB_NO_TOPIC, set_args,
                        "change one setting of the unit"},
     [VERB_UNIT_LIST] = {TOPIC_SCOPE_AGENT, "list", "unit.list", READ_ONLY, verb_list_args,

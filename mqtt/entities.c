@@ -94,6 +94,7 @@ const struct entity entities[] = {
     {UNIT, "finish", BUTTON("finish"), .name = "Finish", .icon = "mdi:movie-check"},
     {UNIT, "snapshot", BUTTON("snapshot"), .name = "Snapshot", .icon = "mdi:camera"},
     {UNIT, "preview", BUTTON("preview"), .name = "Preview", .icon = "mdi:movie-open-play"},
+    {UNIT, "rebuild", BUTTON("rebuild"), .name = "Build again", .icon = "mdi:movie-cog"},
     {UNIT, "restart", BUTTON("restart"), .name = "Restart", .icon = "mdi:restart",
      .flags = ENTITY_HIDDEN},
     {UNIT, "abort", BUTTON("abort"), .name = "Abort", .icon = "mdi:stop", .flags = ENTITY_HIDDEN},

@@ -102,6 +102,7 @@ void handle_video_delete(struct call *call);
 void handle_job_list(struct call *call);
 void handle_job_get(struct call *call);
 void handle_job_add(struct call *call); /* and video.build */
+void handle_unit_rebuild(struct call *call);
 void handle_job_command(struct call *call);
 void handle_job_move(struct call *call);
 

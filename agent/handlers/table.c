@@ -11,6 +11,7 @@ const handler_fn handlers[VERB_COUNT] = {
     [VERB_UNIT_RESTART] = handle_unit_event,
     [VERB_UNIT_SNAPSHOT] = handle_unit_event,
     [VERB_UNIT_PREVIEW] = handle_unit_event,
+    [VERB_UNIT_REBUILD] = handle_unit_rebuild,
     [VERB_UNIT_SET] = handle_unit_set,
     [VERB_UNIT_LIST] = handle_unit_list,
     [VERB_UNIT_STATUS] = handle_unit_status,

@@ -28,6 +28,7 @@ static const struct {
     {TOPIC_SCOPE_UNIT, "restart", true},
     {TOPIC_SCOPE_UNIT, "snapshot", false},
     {TOPIC_SCOPE_UNIT, "preview", false},
+    {TOPIC_SCOPE_UNIT, "rebuild", true},
     {TOPIC_SCOPE_CAMERA, "snapshot", false},
     {TOPIC_SCOPE_AGENT, "ping", false},
     {TOPIC_SCOPE_AGENT, "shutdown", false},

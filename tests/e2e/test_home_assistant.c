@@ -55,6 +55,13 @@ static bool switch_is(struct rig *rig, const char *key, bool value)
     return status && json_get_bool(status->json, path, &now) && now == value;
 }
 
+/* As the agent's last event says it. */
+static bool queued_build_is_done(struct rig *rig)
+{
+    return str_equal(json_string(rig_look(rig, "event", "event_type")), "job_done") &&
+           str_equal(json_string(rig_look(rig, "event", "kind")), "build");
+}
+
 static void test_every_button_of_a_unit_acts(void **state)
 {
     struct rig *rig = announced_begin(state, TELLING("device"), announced_one_unit);
@@ -87,6 +94,8 @@ static void test_every_button_of_a_unit_acts(void **state)
     RIG_WAIT(rig, rig_event_count(rig, "session_aborted") == 1);
     press(rig, check, "button.pi01_mk4_discard", NULL);
     RIG_WAIT(rig, rig_says(rig, "unit/mk4/state", "standby"));
+    press(rig, check, "button.pi01_mk4_build_again", NULL);
+    RIG_WAIT(rig, queued_build_is_done(rig));
     check_free(check);
     rig_pass(rig);
 }
