@@ -93,12 +93,10 @@ static void test_each_camera_of_a_unit_gets_its_frames_and_its_video(void **stat
     rig_pass(rig);
 }
 
-static void test_the_built_in_pattern_becomes_a_video(void **state)
+/* Frames of 320x240 of the camera "test", and a whole video of them. */
+static void expect_video(void **state, const char *conf)
 {
-    struct rig *rig = begin(
-        state, "cameras = ( { id = \"test\"; kind = \"pattern\"; width = 320; height = 240; } );\n"
-               "units = ( { id = \"mk4\"; cameras = [ \"test\" ]; trigger = \"interval\";\n"
-               "interval_s = 0.2; last_frame = false; " VIDEO " } );\n");
+    struct rig *rig = begin(state, conf);
     struct decoded_video video;
     size_t frames;
 
@@ -113,6 +111,25 @@ static void test_the_built_in_pattern_becomes_a_video(void **state)
     assert_int_equal(video.count, frames);
     decoded_video_done(&video);
     rig_pass(rig);
+}
+
+#define GARDEN                                                                                     \
+    "units = ( { id = \"mk4\"; cameras = [ \"test\" ]; trigger = \"interval\";\n"                  \
+    "interval_s = 0.2; last_frame = false; " VIDEO " } );\n"
+
+static void test_the_built_in_pattern_becomes_a_video(void **state)
+{
+    expect_video(state, "cameras = ( { id = \"test\"; kind = \"pattern\"; width = 320; "
+                        "height = 240; } );\n" GARDEN);
+}
+
+static void test_pictures_of_a_program_become_a_video(void **state)
+{
+    expect_video(
+        state, "cameras = ( { id = \"test\"; kind = \"command\"; url = \"testsrc=size=320x240\";\n"
+               "command = [ \"ffmpeg\", \"-nostdin\", \"-v\", \"error\", \"-f\", \"lavfi\",\n"
+               "\"-i\", \"{url}\", \"-frames:v\", \"1\", \"-f\", \"mjpeg\", \"{output}\" ];\n"
+               "timeout_ms = 20000; } );\n" GARDEN);
 }
 
 /* --- several units --- */
@@ -180,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_each_camera_of_a_unit_gets_its_frames_and_its_video),
         TEST(test_the_built_in_pattern_becomes_a_video),
+        TEST(test_pictures_of_a_program_become_a_video),
         TEST(test_two_units_of_one_printer_have_their_own_sessions),
         TEST(test_two_units_that_park_elsewhere_share_one_pause),
     };
