@@ -16,7 +16,6 @@
 #include "mqtt/entities.h"
 #include "mqtt/topic.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -236,20 +235,11 @@ static void add_command(cJSON *json, const struct builder *builder, const struct
         json_add_bool(json, "optimistic", false);
 }
 
-static const struct conf_field *find_setting(const struct conf_table *table, const char *key)
-{
-    for (size_t i = 0; i < table->field_count; i++)
-        if (str_equal(table->fields[i].key, key))
-            return &table->fields[i];
-    return NULL;
-}
-
 /* The range is that of the configuration. */
 static void add_number(cJSON *json, const struct builder *builder, const struct entity *entity)
 {
-    const struct conf_field *field = find_setting(builder->device->settings, entity->setting);
+    const struct conf_field *field = conf_table_get(builder->device->settings, entity->setting);
 
-    assert(field);
     json_add_number(json, "min", field->min, 3);
     json_add_number(json, "max", field->max, 3);
     json_add_number(json, "step", entity->step, 3);

@@ -289,7 +289,7 @@ void spool_store_close(struct spool_store *store)
 
 /* --- writing --- */
 
-static int new_segment(struct spool_store *store, struct error *err)
+static int new_segment(struct spool_store *store, struct segment **ret_segment, struct error *err)
 {
     CLEANUP(free_p) char *path = segment_path(store, store->last_number + 1);
 
@@ -300,23 +300,21 @@ static int new_segment(struct spool_store *store, struct error *err)
     store->fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (store->fd < 0)
         return os_error("make", path, err);
-    segment_add(store, ++store->last_number);
+    *ret_segment = segment_add(store, ++store->last_number);
     store->unsynced_dir = true;
     return 0;
 }
 
-static bool fits_last(const struct spool_store *store, uint64_t at)
+static bool fits(const struct spool_store *store, const struct segment *last, uint64_t at)
 {
-    const struct segment *last = last_segment(store);
-
     if (store->fd < 0 || !last)
         return false;
     return last->begin == last->end || (last->end == at && at - last->begin < SEGMENT_BYTES);
 }
 
-static int begin_segment(struct spool_store *store, uint64_t at, struct error *err)
+static int begin_segment(struct spool_store *store, struct segment *segment, uint64_t at,
+                         struct error *err)
 {
-    struct segment *last = last_segment(store);
     uint8_t head[HEAD_BYTES] = SEGMENT_MAGIC;
     int rc;
 
@@ -325,22 +323,23 @@ static int begin_segment(struct spool_store *store, uint64_t at, struct error *e
     rc = write_all(store->fd, head, sizeof(head), 0);
     if (rc < 0)
         return error_set(err, rc, "cannot write to %s: %s", store->dir, strerrordesc_np(-rc));
-    last->begin = last->end = at;
+    segment->begin = segment->end = at;
     return 0;
 }
 
 int spool_store_append(struct spool_store *store, uint64_t at, const uint8_t *data, size_t len,
                        struct error *err)
 {
-    struct segment *last;
+    struct segment *last = last_segment(store);
     off_t offset;
     int rc = 0;
 
-    if (!fits_last(store, at))
-        rc = new_segment(store, err);
-    last = last_segment(store);
-    if (rc == 0 && last->begin == last->end)
-        rc = begin_segment(store, at, err);
+    if (!fits(store, last, at))
+        rc = new_segment(store, &last, err);
+    if (rc < 0)
+        return rc;
+    if (last->begin == last->end)
+        rc = begin_segment(store, last, at, err);
     if (rc < 0)
         return rc;
     offset = HEAD_BYTES + (off_t)(at - last->begin);

@@ -2,8 +2,8 @@
 /* conf: table-driven configuration over libconfig.
  *
  * Each room describes its settings in a table next to the struct that holds them; parsing, range
- * checks, defaults, --print-config and the manual all come from that row. Nothing stops at the first
- * mistake: all problems are collected, each as "file:line: message", and shown at once. */
+ * checks, defaults, --print-config and the manual all come from that row. Nothing stops at the
+ * first mistake: all problems are collected, each as "file:line: message", and shown at once. */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
 
@@ -41,10 +41,11 @@ enum conf_field_flags {
 struct conf_field {
     const char *key;
     enum conf_type type;
-    size_t offset;        /* offsetof() in the owner's struct */
-    const char *fallback; /* the default as it would stand in the file, without quotes; NULL = zero */
-    double min, max;      /* numbers; both 0 = no range */
-    const char *unit;     /* "ms", "px" …; NULL = none */
+    size_t offset; /* offsetof() in the owner's struct */
+    const char
+        *fallback;    /* the default as it would stand in the file, without quotes; NULL = zero */
+    double min, max;  /* numbers; both 0 = no range */
+    const char *unit; /* "ms", "px" …; NULL = none */
     const char *const *choices; /* CONF_ENUM, CONF_FLAGS; NULL-terminated */
     unsigned flags;
     const char *help; /* one sentence, for the manual and the example file */
@@ -56,6 +57,12 @@ struct conf_table {
     size_t field_count;
     const char *help;
 };
+
+/* The row of a key; NULL: the table has none. */
+const struct conf_field *conf_table_find(const struct conf_table *table,
+                                         const char *key) MUST_CHECK;
+/* The row of a key that the table is known to have; another is a mistake of ours and aborts. */
+const struct conf_field *conf_table_get(const struct conf_table *table, const char *key) MUST_CHECK;
 
 struct conf; /* a parsed file and the problems found so far */
 

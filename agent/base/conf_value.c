@@ -327,6 +327,15 @@ const struct conf_field *conf_table_find(const struct conf_table *table, const c
     return NULL;
 }
 
+const struct conf_field *conf_table_get(const struct conf_table *table, const char *key)
+{
+    const struct conf_field *field = conf_table_find(table, key);
+
+    if (!field)
+        abort();
+    return field;
+}
+
 int conf_init_text(const struct conf_table *table, void *values, const char *key, const char *text,
                    struct error *err)
 {
@@ -407,10 +416,7 @@ static void copy_field(const struct conf_field *field, void *values, const void 
 void conf_copy_value(const struct conf_table *table, void *values, const void *from,
                      const char *key)
 {
-    const struct conf_field *field = conf_table_find(table, key);
-
-    assert(field);
-    copy_field(field, values, from);
+    copy_field(conf_table_get(table, key), values, from);
 }
 
 void conf_copy_values(const struct conf_table *table, void *values, const void *from)

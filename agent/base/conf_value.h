@@ -25,8 +25,6 @@ int conf_value_set_text(const struct conf_field *field, void *values, const char
 
 void conf_value_done(const struct conf_field *field, void *values);
 
-const struct conf_field *conf_table_find(const struct conf_table *table, const char *key);
-
 void conf_strings_add(struct conf_strings *strings, const char *text, size_t len);
 void conf_strings_done(struct conf_strings *strings); /* for CLEANUP, too */
 

@@ -46,14 +46,6 @@ static void print_words(const char *text, FILE *out)
     fputc(']', out);
 }
 
-static const struct conf_field *find_field(const struct conf_table *table, const char *key)
-{
-    for (size_t i = 0; i < table->field_count; i++)
-        if (str_equal(table->fields[i].key, key))
-            return &table->fields[i];
-    return NULL;
-}
-
 /* A value as the file has it: libconfig tells 1 from 1.0 and both from "1". */
 static void print_setting(const struct conf_field *field, const char *text, FILE *out)
 {
@@ -164,7 +156,7 @@ static void print_unit(const struct convert_draft *draft, const struct conf_tabl
     }
     fputs(" ];\n", out);
     for (size_t i = 0; i < draft->setting_count; i++)
-        print_setting(find_field(table, draft->settings[i].key), draft->settings[i].text, out);
+        print_setting(conf_table_get(table, draft->settings[i].key), draft->settings[i].text, out);
     for (size_t i = 0; i < draft->later.count; i++)
         fprintf(out, "    #%s\n", draft->later.items[i]);
     fputs("} );\n", out);

@@ -396,12 +396,12 @@ static void test_wrong_arguments_are_told_before_anything_is_sent(void **state)
         cJSON *json = json_object();
         const char *target = NULL;
         struct error err = {0};
-        char *words[3];
+        char *words[3] = {NULL};
         int count = 0;
 
         for (; cases[i].words[count]; count++)
             words[count] = xstrdup(cases[i].words[count]);
-        char *given[3] = {words[0], count > 1 ? words[1] : NULL, NULL};
+        char *given[3] = {words[0], words[1], NULL};
         assert_int_equal(ctl_args_take_words(&verb, given, count, json, &target, &err), -EINVAL);
         if (!strstr(err.text, cases[i].error))
             fail_msg("'%s' instead of '%s'", err.text, cases[i].error);

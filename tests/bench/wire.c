@@ -63,10 +63,10 @@ static int ask(int fd)
     return send(fd, &message, sizeof(message), 0) < 0 ? -errno : 0;
 }
 
-static void add(struct query *query, const struct nlmsghdr *head)
+static void add(struct query *query, struct nlmsghdr *head)
 {
-    const struct inet_diag_msg *socket = NLMSG_DATA(head);
-    const struct rtattr *attribute = (const struct rtattr *)(socket + 1);
+    struct inet_diag_msg *socket = NLMSG_DATA(head);
+    struct rtattr *attribute = (struct rtattr *)(socket + 1);
     int left = (int)(head->nlmsg_len - NLMSG_LENGTH(sizeof(*socket)));
 
     if (ntohs(socket->id.idiag_dport) != query->port || !owns(query->pid, socket->idiag_inode))
@@ -85,7 +85,7 @@ static void add(struct query *query, const struct nlmsghdr *head)
 }
 
 /* true: that was the last of them. */
-static bool take(struct query *query, const struct nlmsghdr *head, int len, int *ret_error)
+static bool take(struct query *query, struct nlmsghdr *head, unsigned len, int *ret_error)
 {
     for (; NLMSG_OK(head, len); head = NLMSG_NEXT(head, len)) {
         if (head->nlmsg_type == NLMSG_DONE)
@@ -111,7 +111,7 @@ int wire_count(pid_t pid, int port, struct wire_count *ret_count)
 
         if (len < 0)
             rc = -errno;
-        else if (take(&query, answer, (int)len, &rc))
+        else if (take(&query, answer, (unsigned)len, &rc))
             break;
     }
     if (fd >= 0)

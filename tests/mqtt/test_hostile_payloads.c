@@ -20,8 +20,7 @@ static const char *const good[] = {
     "{\"id\":\"a1\",\"args\":{\"limit\":5,\"cursor\":\"50\"},\"expires\":\"2026-01-31T12:00:00Z\"}",
     "{\"id\":\"a1\",\"value\":25.5}",
     "{\"jsonrpc\":\"2.0\",\"method\":\"unit.start\",\"params\":{\"unit\":\"mk4\"},\"id\":1}",
-    "[{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"id\":\"\\u00e9\"},{\"jsonrpc\":\"2.0\",\"method\":"
-    "\"b\"}]",
+    "[{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"id\":\"\\u00e9\"},{\"method\":\"b\"}]",
     "{\"id\":\"\\ud83d\\ude00\",\"args\":{\"a\":[[[[{\"b\":[1e308,-0.0,null,true]}]]]]}}",
 };
 
