@@ -5,6 +5,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/mem.h"
+#include "agent/base/nearest.h"
 #include "agent/base/str.h"
 
 #include <assert.h>
@@ -336,6 +337,18 @@ const struct conf_field *conf_table_get(const struct conf_table *table, const ch
     return field;
 }
 
+static int no_such_setting(const struct conf_table *table, const char *key, struct error *err)
+{
+    struct nearest nearest = nearest_init(key);
+
+    for (size_t i = 0; i < table->field_count; i++)
+        nearest_try(&nearest, table->fields[i].key);
+    if (!nearest.best)
+        return error_set(err, -ENOENT, "%s has no setting '%s'", table->name, key);
+    return error_set(err, -ENOENT, "%s has no setting '%s'; did you mean '%s'?", table->name, key,
+                     nearest.best);
+}
+
 int conf_init_text(const struct conf_table *table, void *values, const char *key, const char *text,
                    struct error *err)
 {
@@ -343,7 +356,7 @@ int conf_init_text(const struct conf_table *table, void *values, const char *key
     int rc;
 
     if (!field)
-        return error_set(err, -ENOENT, "%s has no setting '%s'", table->name, key);
+        return no_such_setting(table, key, err);
     rc = conf_value_set_text(field, values, text, err);
     if (rc < 0)
         error_prefix(err, "%s", key);

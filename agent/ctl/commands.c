@@ -3,6 +3,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/mem.h"
+#include "agent/base/nearest.h"
 #include "agent/base/str.h"
 #include "agent/ctl/acl.h"
 #include "agent/ctl/complete.h"
@@ -131,10 +132,10 @@ static bool is_room(const char *word)
 static void print_near(const struct ctl_options *options, const char *typed, char **names,
                        size_t count)
 {
-    struct ctl_nearest nearest = {.word = typed};
+    struct nearest nearest = nearest_init(typed);
 
     for (size_t i = 0; i < count; i++)
-        ctl_nearest_try(&nearest, names[i]);
+        nearest_try(&nearest, names[i]);
     if (nearest.best)
         ctl_fail(options, CTL_USAGE, "there is no command '%s'; did you mean '%s'?", typed,
                  nearest.best);

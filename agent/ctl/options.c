@@ -8,6 +8,7 @@
 #include "agent/ctl/options.h"
 
 #include "agent/base/mem.h"
+#include "agent/base/nearest.h"
 #include "agent/base/path.h"
 #include "agent/base/str.h"
 #include "agent/ctl/args.h"
@@ -157,10 +158,10 @@ static bool fail(const struct ctl_options *options, const char *wrong, const cha
 static bool unknown_option(const struct ctl_options *options, const struct grammar *grammar,
                            const char *word)
 {
-    struct ctl_nearest nearest = {.word = word + strspn(word, "-")};
+    struct nearest nearest = nearest_init(word + strspn(word, "-"));
 
     for (size_t i = 0; i < grammar->count; i++)
-        ctl_nearest_try(&nearest, grammar->longs[i].name);
+        nearest_try(&nearest, grammar->longs[i].name);
     if (optopt > 0 && optopt < TARGET && !str_starts_with(word, "--"))
         ctl_fail(options, CTL_USAGE, "there is no option '-%c'; see 'lapsectl help'", optopt);
     else if (nearest.best)

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NEAREST_MAX_LEN = 64 };
-
 const struct ctl_exit_row ctl_exits[] = {
     {CTL_OK, "ok", "done; of several agents: each of them said so"},
     {CTL_REFUSED, "refused", "an agent refused the command, or it failed"},
@@ -77,41 +75,4 @@ void ctl_note(const struct ctl_options *options, const char *fmt, ...)
     text = xvasprintf(fmt, args);
     va_end(args);
     fprintf(stderr, "lapsectl: %s\n", text);
-}
-
-/* How many letters must be added, left out or changed to make one word of the other. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[NEAREST_MAX_LEN + 1];
-    size_t len = strlen(b);
-
-    for (size_t i = 0; i <= len; i++)
-        row[i] = i;
-    for (size_t at = 1; *a; a++, at++) {
-        size_t diagonal = row[0];
-
-        row[0] = at;
-        for (size_t i = 1; i <= len; i++) {
-            size_t change = diagonal + (*a != b[i - 1]);
-
-            diagonal = row[i];
-            row[i] = MIN(change, MIN(row[i], row[i - 1]) + 1);
-        }
-    }
-    return row[len];
-}
-
-void ctl_nearest_try(struct ctl_nearest *nearest, const char *candidate)
-{
-    size_t len = strlen(nearest->word), distance;
-
-    if (len > NEAREST_MAX_LEN || strlen(candidate) > NEAREST_MAX_LEN)
-        return;
-    distance = edit_distance(nearest->word, candidate);
-    if (distance > 1 + MAX(len, strlen(candidate)) / 4)
-        return;
-    if (!nearest->best || distance < nearest->distance) {
-        nearest->best = candidate;
-        nearest->distance = distance;
-    }
 }

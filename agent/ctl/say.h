@@ -16,12 +16,4 @@ void ctl_note(const struct ctl_options *options, const char *fmt, ...) PRINTF_LI
 /* One line of JSON on stdout, written at once; NULL: nothing. */
 void ctl_print_json(const cJSON *json);
 
-/* Of these words the one that was most likely meant; NULL: none is near. */
-struct ctl_nearest {
-    const char *word;
-    const char *best;
-    size_t distance;
-};
-void ctl_nearest_try(struct ctl_nearest *nearest, const char *candidate);
-
 #endif

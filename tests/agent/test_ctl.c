@@ -263,30 +263,6 @@ static void test_progress_is_a_bar_with_what_is_left(void **state)
     json_free(jobs);
 }
 
-static void test_nearest_word_is_near_or_none(void **state)
-{
-    static const char *const words[] = {"status", "start", "standby", "snapshot", "set"};
-    static const struct {
-        const char *typed, *meant;
-    } cases[] = {{"stauts", "status"},
-                 {"snap-shot", "snapshot"},
-                 {"strat", "start"},
-                 {"frobnicate", NULL},
-                 {"", NULL}};
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct ctl_nearest nearest = {.word = cases[i].typed};
-
-        for (size_t word = 0; word < ARRAY_LEN(words); word++)
-            ctl_nearest_try(&nearest, words[word]);
-        if (cases[i].meant)
-            assert_string_equal(nearest.best, cases[i].meant);
-        else
-            assert_null(nearest.best);
-    }
-}
-
 static void test_lines_are_cut_at_columns_and_colours_take_none(void **state)
 {
     (void)state;
@@ -425,7 +401,6 @@ int main(void)
         cmocka_unit_test(test_table_aligns_characters_not_bytes),
         cmocka_unit_test(test_help_knows_every_command_option_and_exit_code),
         cmocka_unit_test(test_progress_is_a_bar_with_what_is_left),
-        cmocka_unit_test(test_nearest_word_is_near_or_none),
         cmocka_unit_test(test_lines_are_cut_at_columns_and_colours_take_none),
         cmocka_unit_test(test_every_verb_is_found_by_its_words),
         cmocka_unit_test(test_options_stand_before_and_behind_the_command),
