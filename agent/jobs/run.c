@@ -337,6 +337,22 @@ static bool a_print_is_being_finished(const struct jobs *jobs)
     return false;
 }
 
+/* We were killed when the print had just ended: the session is open again, and its unit, which has
+ * the growing video open, makes the final one. */
+static bool belongs_to_open_session(const struct job *job)
+{
+    struct journal_session session = {0};
+    struct error err;
+    bool open;
+
+    if (!job_is_final(job) ||
+        journal_get_session(job->jobs->services.journal, job->session, &session, &err) < 0)
+        return false;
+    open = session.ended_at == 0;
+    journal_session_done(&session);
+    return open;
+}
+
 void jobs_on_next(void *user)
 {
     struct jobs *jobs = user;
@@ -349,6 +365,8 @@ void jobs_on_next(void *user)
     {
         int64_t wait = wait_ms(job, now);
 
+        if (wait == 0 && belongs_to_open_session(job))
+            wait = PROBE_MS;
         if (wait == 0) {
             start(jobs, job);
             return;
