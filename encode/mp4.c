@@ -376,8 +376,10 @@ static int open_ledger(struct mp4 *mp4, struct error *err)
     struct stat info;
 
     mp4->ledger_fd = open(mp4->ledger_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-    if (mp4->ledger_fd < 0 || flock(mp4->ledger_fd, LOCK_EX) < 0 ||
-        fstat(mp4->ledger_fd, &info) < 0)
+    if (mp4->ledger_fd >= 0 && flock(mp4->ledger_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return error_set(err, -EBUSY, "%s is in use: another build works on this video",
+                         mp4->ledger_path);
+    if (mp4->ledger_fd < 0 || fstat(mp4->ledger_fd, &info) < 0)
         return error_set(err, -errno, "cannot open %s: %s", mp4->ledger_path, strerror(errno));
     mp4->ledger_len = info.st_size;
     return 0;

@@ -6,8 +6,8 @@
  * mp4_rollback() takes it out again. A process that dies between the two has not committed it. At
  * any moment, also after a power cut, the file plays up to a checkpoint.
  *
- * Everything here blocks on the disk: worker threads only, one call at a time. mp4_open() waits for
- * another holder of the same file. */
+ * Everything here blocks on the disk: worker threads only, one call at a time. A file has one
+ * holder: mp4_open() of one that is held fails with -EBUSY. */
 #ifndef ENCODE_MP4_H
 #define ENCODE_MP4_H
 

@@ -430,6 +430,21 @@ static void a_stretch_of_dropped_frames_counts_without_a_picture(void **state)
     assert_plays(f->growing, 5);
 }
 
+static void a_file_has_one_holder(void **state)
+{
+    struct fixture *f = *state;
+    struct mp4 *other = NULL;
+    struct error err = {0};
+
+    reopen(f);
+    assert_int_equal(mp4_open(f->dir, "v", &timing_25, &other, &err), -EBUSY);
+    assert_non_null(strstr(err.text, "in use"));
+    append(f, &f->five);
+    commit(f, 5);
+    reopen(f);
+    assert_int_equal(state_of(f).frames, 5);
+}
+
 static void the_check_finds_what_does_not_fit(void **state)
 {
     struct fixture *f = *state;
@@ -465,6 +480,7 @@ int main(void)
         MP4_TEST(a_copy_is_finished_while_the_file_grows_on),
         MP4_TEST(tables_move_when_they_outgrow_their_slot),
         MP4_TEST(a_stretch_of_dropped_frames_counts_without_a_picture),
+        MP4_TEST(a_file_has_one_holder),
         MP4_TEST(the_check_finds_what_does_not_fit),
     };
 
