@@ -16,6 +16,7 @@
 #include "agent/publish/status.h"
 #include "agent/reload.h"
 #include "agent/requests/dispatch.h"
+#include "agent/unit/orphans.h"
 #include "agent/unit/runtime_units.h"
 #include "capture/jpeg.h"
 
@@ -321,7 +322,7 @@ static void on_late_final(const char *unit, const char *type, const cJSON *data,
     if (found)
         unit_on_late_video(found, type, data);
     else
-        publish_event(app->publisher, NULL, type, data);
+        publish_event(app->publisher, unit, type, data);
 }
 
 /* A unit that is not there any more was most likely set up as the others are. */
@@ -800,6 +801,7 @@ int app_new(struct config *config, struct app **ret_app, struct error *err)
     make_announcer(app);
     make_jobs(app);
     make_units(app);
+    orphans_end(app->journal, app->units, app->jobs);
     jobs_start(app->jobs);
     make_dispatch(app);
     app->status_timer = timer_new(app->loop, on_status_timer, app);

@@ -84,14 +84,14 @@ static void name_job(struct job *job)
 
 /* --- builds of a unit --- */
 
-/* The agent ended while the unit was at it. */
-static struct job *find_left(struct jobs *jobs, const struct job_live *live)
+/* The agent ended while a unit was at it. */
+static struct job *find_left(struct jobs *jobs, const char *kind, const char *session)
 {
     struct job *job;
 
     LIST_FOR_EACH(&jobs->active, job, struct job, link)
-    if (!job_is_live(job) && job != jobs->running && str_equal(job->kind, live->kind) &&
-        str_equal(job->session, live->session))
+    if (!job_is_live(job) && job != jobs->running && str_equal(job->kind, kind) &&
+        str_equal(job->session, session))
         return job;
     return NULL;
 }
@@ -109,7 +109,7 @@ static void stand_back(struct jobs *jobs)
 
 struct job *jobs_begin(struct jobs *jobs, const struct job_live *live)
 {
-    struct job *job = find_left(jobs, live);
+    struct job *job = find_left(jobs, live->kind, live->session);
 
     if (str_equal(live->kind, "final"))
         stand_back(jobs);
@@ -169,6 +169,19 @@ void job_hand_over(struct job *job, const struct error *err, int64_t print_ended
     list_remove(&job->link);
     list_append(&jobs->active, &job->link);
     jobs_kick(jobs);
+}
+
+void jobs_add_final(struct jobs *jobs, const struct journal_session *session)
+{
+    struct job *job;
+
+    if (find_left(jobs, "final", session->id))
+        return;
+    job = job_new(jobs, "final", session->unit, session->id);
+    job->print_ended_at = session->ended_at;
+    name_job(job);
+    list_append(&jobs->active, &job->link);
+    job_set_state(job, JOB_QUEUED, NULL);
 }
 
 /* --- asking --- */

@@ -63,6 +63,10 @@ void job_keep_video(const struct job *job, const char *camera, const struct vide
  * ms. */
 void job_hand_over(struct job *job, const struct error *err, int64_t print_ended_at);
 
+/* The final video of a session that has ended and has no unit any more. One that waits already is
+ * not doubled. */
+void jobs_add_final(struct jobs *jobs, const struct journal_session *session);
+
 /* --- asking --- */
 /* args: {"session", "camera", "name", "fps", "crf", "max_width", "target_length_s"}, all but the
  * first optional. */

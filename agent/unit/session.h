@@ -69,7 +69,7 @@ int session_preview(struct session *session, session_video_fn on_video, session_
 void session_stop_preview(struct session *session);
 
 /* The journal row says ended, and why ("done", "cancelled", "lost", "finished", "aborted",
- * "discarded"). */
+ * "discarded"; "unit_gone" is of orphans.c). */
 void session_end(struct session *session, const char *why);
 /* Ends it and deletes its frames, growing video and directory. */
 void session_discard(struct session *session);

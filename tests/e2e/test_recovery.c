@@ -34,6 +34,10 @@ static const char *const sim[] = {
 
 static const char printing_conf[] = GROUPS PRINTER_AND_CAMERA UNIT "segment_frames = 3; } );\n";
 static const char parking_conf[] = GROUPS PRINTER_AND_CAMERA UNIT PARK "segment_frames = 3; } );\n";
+/* The unit "mk4" is called "other" now. */
+static const char renamed_conf[] = GROUPS PRINTER_AND_CAMERA
+    "units = ( { id = \"other\"; printer = \"mk4\"; cameras = [ \"front\" ]; "
+    "trigger = \"layer\"; min_frames = 1; } );\n";
 /* All is encoded at the end, by a program that takes its time. */
 static const char slow_conf[] =
     GROUPS "encode = { ffmpeg = \"%dir/ffmpeg\"; };\n" PRINTER_AND_CAMERA UNIT
@@ -239,6 +243,25 @@ static void test_other_job_gets_a_session_of_its_own(void **state)
     rig_pass(rig);
 }
 
+static void test_session_of_a_unit_that_is_gone_gets_its_video(void **state)
+{
+    struct rig *rig = *state;
+
+    RIG_WAIT(rig, rig_event_count(rig, "frame") >= 4);
+    rig_agent_signal(rig, SIGKILL);
+    conf_write(rig, renamed_conf);
+    rig_agent_start(rig);
+    RIG_WAIT(rig, rig_event_count(rig, "video_ready") == 1);
+    assert_string_equal(session_of(rig, "video_ready", 0), session_of(rig, "frame", 0));
+    promise_frames(rig);
+    promise_videos(rig);
+    rig_agent_signal(rig, SIGTERM);
+    rig_agent_start(rig); /* and not again */
+    rig_linger(rig, 500);
+    assert_int_equal(rig_event_count(rig, "video_ready"), 1);
+    rig_pass(rig);
+}
+
 static void test_printer_without_an_answer_at_restart_is_waited_for(void **state)
 {
     struct rig *rig = *state;
@@ -304,6 +327,7 @@ int main(void)
         TEST(test_pause_of_a_person_is_left_alone_after_a_restart, setup_parking),
         TEST(test_print_that_ended_unseen_gets_its_video, setup_printing),
         TEST(test_other_job_gets_a_session_of_its_own, setup_printing),
+        TEST(test_session_of_a_unit_that_is_gone_gets_its_video, setup_printing_long),
         TEST(test_printer_without_an_answer_at_restart_is_waited_for, setup_printing_long),
         TEST(test_printer_held_and_unreachable_at_restart_is_released_later, setup_parking),
         TEST(test_killed_while_the_video_is_built_makes_it_once, setup_slow_encoder),
