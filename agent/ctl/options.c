@@ -17,6 +17,7 @@
 #include "agent/ctl/say.h"
 #include "mqtt/topic.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,8 @@ enum { PASSWORD_MAX = 1024, TIMEOUT_MAX_S = 24 * 3600 };
  * own name. */
 struct given {
     const char *config, *host, *port, *user, *password_file, *prefix, *timeout, *agent, *group;
-    const char *all, *json, *no_wait, *quiet, *version, *help;
+    const char *ca_file;
+    const char *tls, *all, *json, *no_wait, *quiet, *version, *help;
 };
 
 #define OPTION(letter, name, member, value, help)                                                  \
@@ -41,9 +43,12 @@ struct given {
 
 const struct ctl_option_row ctl_option_rows[] = {
     OPTION('H', "host", host, "HOST", "broker (default 127.0.0.1)"),
-    OPTION('p', "port", port, "PORT", "its port (default 1883)"),
+    OPTION('p', "port", port, "PORT", "its port (default 1883, with TLS 8883)"),
     OPTION('u', "user", user, "USER", "user name at the broker"),
     OPTION('P', "password-file", password_file, "FILE", "file whose first line is the password"),
+    OPTION('T', "tls", tls, NULL, "encrypt the connection (then the default port is 8883)"),
+    OPTION('C', "ca-file", ca_file, "FILE",
+           "certificate authority of the broker (default: the system's); implies --tls"),
     OPTION('c', "config", config, "FILE",
            "take all of these from a configuration of lapsed (default " DEFAULT_CONFIG
            ", when readable and no --host is given)"),
@@ -363,6 +368,23 @@ static bool read_port(const char *text, struct ctl_options *options)
     return true;
 }
 
+static bool read_tls(const struct given *given, struct ctl_options *options)
+{
+    struct mqtt_settings *mqtt = &options->mqtt;
+
+    if (given->tls || given->ca_file)
+        mqtt->tls = true;
+    if (!given->ca_file)
+        return true;
+    if (access(given->ca_file, R_OK) < 0) {
+        ctl_fail(options, CTL_USAGE, "--ca-file: cannot read %s: %s", given->ca_file,
+                 strerrordesc_np(errno));
+        return false;
+    }
+    replace_str(&mqtt->ca_file, given->ca_file);
+    return true;
+}
+
 static bool read_timeout(const char *text, struct ctl_options *options)
 {
     double s;
@@ -402,7 +424,7 @@ static bool apply(const struct given *given, struct ctl_options *options)
         replace_str(&mqtt->prefix, given->prefix);
     if (!topic_prefix_valid(mqtt->prefix))
         return fail(options, "--prefix: not a valid topic prefix:", mqtt->prefix);
-    if (!read_agents(given, options))
+    if (!read_agents(given, options) || !read_tls(given, options))
         return false;
     if (given->port && !read_port(given->port, options))
         return false;

@@ -22,7 +22,13 @@
 
 #define PASSWORD "correct horse battery staple"
 
-enum { EXIT_CONFIG = 78, EXIT_UNREACHABLE = 3, LOG_MAX_BYTES = 4 * 1024 * 1024, HOUR_S = 3600 };
+enum {
+    EXIT_CONFIG = 78,
+    EXIT_USAGE = 2,
+    EXIT_UNREACHABLE = 3,
+    LOG_MAX_BYTES = 4 * 1024 * 1024,
+    HOUR_S = 3600
+};
 
 /* The broker has two listeners: one for the tap, one with TLS. Its files are here. */
 struct scene {
@@ -176,6 +182,44 @@ static void test_lapsectl_takes_the_same_settings(void **state)
     rig_pass(scene->rig);
 }
 
+static int ctl_ping(struct scene *scene, const char *const *options, const char *words)
+{
+    char port[8];
+    const char *argv[16] = {CTL_PROGRAM, "--host", "127.0.0.1", "--port", port};
+    struct rig_output output;
+    size_t at = 5;
+    int code;
+
+    snprintf(port, sizeof(port), "%d", scene->tls_port);
+    while (*options)
+        argv[at++] = *options++;
+    argv[at] = "ping";
+    output = rig_run(scene->rig, argv);
+    if (!strstr(output.err, words))
+        fail_msg("not '%s': %s", words, output.err);
+    code = output.exit_code;
+    rig_output_done(&output);
+    return code;
+}
+
+static void test_lapsectl_needs_no_configuration_for_tls(void **state)
+{
+    struct scene *scene = *state;
+    CLEANUP(free_p) char *settings = password_file(scene);
+    CLEANUP(free_p) char *ca = scene_path(scene, "ca.pem");
+    CLEANUP(free_p) char *absent = scene_path(scene, "absent.pem");
+    const char *trusting[] = {"--ca-file", ca, "--agent", "pi01", NULL};
+    const char *strange[] = {"--tls", "--agent", "pi01", NULL};
+    const char *without[] = {"--ca-file", absent, NULL};
+
+    write_conf(scene, "ca", settings);
+    rig_agent_start(scene->rig);
+    assert_int_equal(ctl_ping(scene, trusting, ""), 0);
+    assert_int_equal(ctl_ping(scene, strange, "ca_file"), EXIT_UNREACHABLE);
+    assert_int_equal(ctl_ping(scene, without, absent), EXIT_USAGE);
+    rig_pass(scene->rig);
+}
+
 /* --- out, and in again --- */
 
 static void test_expired_certificate_is_said_and_a_new_one_heals(void **state)
@@ -269,6 +313,7 @@ int main(void)
         TEST(test_password_from_a_file),
         TEST(test_password_from_a_credential),
         TEST(test_lapsectl_takes_the_same_settings),
+        TEST(test_lapsectl_needs_no_configuration_for_tls),
         TEST(test_expired_certificate_is_said_and_a_new_one_heals),
         TEST(test_wrong_password_is_said_and_not_shown),
         TEST(test_secrets_that_others_may_read_refuse_to_start),
