@@ -13,6 +13,7 @@
 #include "agent/publish/announce.h"
 #include "agent/publish/images.h"
 #include "agent/publish/publish.h"
+#include "agent/publish/report.h"
 #include "agent/publish/status.h"
 #include "agent/reload.h"
 #include "agent/requests/dispatch.h"
@@ -275,6 +276,7 @@ static void on_image(const struct unit_picture *picture, const char *unit, const
     json_add_int(meta, "width", info.width);
     json_add_int(meta, "height", info.height);
     json_add_int(meta, "bytes", (int64_t)len);
+    report_look(meta, picture->picture);
     json_add_null(meta, "url");
     publish_picture(app->publisher, picture->camera, jpeg, len);
     publish_document(app->publisher, TOPIC_IMAGE_META, picture->camera, picture->captured_at, meta);

@@ -6,7 +6,7 @@
  * 1080p picture costs some 40 µs, and it tells the real end from the EOI of an embedded thumbnail,
  * drops what phones append behind it, and sees most garbage in the middle, because random bytes
  * soon contain a marker that has no business there. What it cannot see, decoding does; that costs
- * milliseconds and happens on a worker when the thumbnail is made. */
+ * milliseconds and happens on a worker when it is looked at (look.c). */
 #include "capture/jpeg.h"
 
 #include "agent/base/mem.h"
@@ -30,6 +30,7 @@ enum {
     MARKER_SOS = 0xDA,
 
     PIXELS_MAX = 50 * 1000 * 1000,
+    THUMBNAIL_MIN_PX = 32, /* smaller is no picture any more */
 };
 
 struct walk {
@@ -238,30 +239,48 @@ static int scaled(int side_px, int denominator)
     return (side_px + denominator - 1) / denominator;
 }
 
-struct pixels {
-    uint8_t *rgb;
-    int width, height;
-};
+/* The largest scale of those that cost no resampling. */
+static int denominator_for(const struct jpeg_info *info, int max_px)
+{
+    int denominator = 1;
+
+    while (denominator < 8 && scaled(MAX(info->width, info->height), denominator) > max_px)
+        denominator *= 2;
+    return denominator;
+}
 
 static int decode(const uint8_t *data, const struct jpeg_info *info, int denominator,
-                  struct pixels *ret_pixels, struct error *err)
+                  struct picture_pixels *ret_pixels, bool *ret_damaged, struct error *err)
 {
-    /* A warning is damage: the rest of the picture would be grey. */
-    const int flags = TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS | TJFLAG_FASTDCT;
+    const int flags = TJFLAG_LIMITSCANS | TJFLAG_FASTDCT;
     CLEANUP(handle_done) tjhandle handle = tjInitDecompress();
-    struct pixels pixels = {.width = scaled(info->width, denominator),
-                            .height = scaled(info->height, denominator)};
+    CLEANUP(picture_pixels_done)
+    struct picture_pixels pixels = {.width = scaled(info->width, denominator),
+                                    .height = scaled(info->height, denominator)};
+    int rc;
 
     if (!handle)
         return refuse_pixels(handle, err);
-    pixels.rgb = xmalloc((size_t)pixels.width * (size_t)pixels.height * 3);
-    if (tjDecompress2(handle, data, info->len, pixels.rgb, pixels.width, 0, pixels.height, TJPF_RGB,
-                      flags) < 0) {
-        free(pixels.rgb);
+    pixels.rgb = xcalloc((size_t)pixels.width * (size_t)pixels.height, 3);
+    rc = tjDecompress2(handle, data, info->len, pixels.rgb, pixels.width, 0, pixels.height,
+                       TJPF_RGB, flags);
+    if (rc < 0 && tjGetErrorCode(handle) != TJERR_WARNING)
         return refuse_pixels(handle, err);
-    }
+    *ret_damaged = rc < 0;
     *ret_pixels = pixels;
+    pixels.rgb = NULL;
     return 0;
+}
+
+int jpeg_decode(const uint8_t *data, size_t len, int max_px, struct picture_pixels *ret_pixels,
+                bool *ret_damaged, struct error *err)
+{
+    struct jpeg_info info;
+    int rc = jpeg_check(data, len, &info, err);
+
+    if (rc < 0)
+        return rc;
+    return decode(data, &info, denominator_for(&info, max_px), ret_pixels, ret_damaged, err);
 }
 
 /* The library writes into room of ours, so that the caller may free() it. */
@@ -270,8 +289,8 @@ static uint8_t *room_for_jpeg(int width, int height)
     return xmalloc(tjBufSize(width, height, TJSAMP_420));
 }
 
-static int encode(const struct pixels *pixels, int quality, uint8_t **ret_data, size_t *ret_len,
-                  struct error *err)
+static int encode(const struct picture_pixels *pixels, int quality, uint8_t **ret_data,
+                  size_t *ret_len, struct error *err)
 {
     CLEANUP(handle_done) tjhandle handle = tjInitCompress();
     CLEANUP(free_p) uint8_t *room = room_for_jpeg(pixels->width, pixels->height);
@@ -286,8 +305,8 @@ static int encode(const struct pixels *pixels, int quality, uint8_t **ret_data, 
 }
 
 /* One size, the best quality that fits. -EMSGSIZE: none does. */
-static int shrink(const struct pixels *pixels, size_t max_bytes, uint8_t **ret_data,
-                  size_t *ret_len, struct error *err)
+static int compress(const struct picture_pixels *pixels, size_t max_bytes, uint8_t **ret_data,
+                    size_t *ret_len, struct error *err)
 {
     static const int qualities[] = {80, 65, 45};
 
@@ -308,29 +327,51 @@ static int shrink(const struct pixels *pixels, size_t max_bytes, uint8_t **ret_d
     return -EMSGSIZE;
 }
 
-int jpeg_thumbnail(const uint8_t *data, size_t len, int max_px, size_t max_bytes,
-                   uint8_t **ret_data, size_t *ret_len, struct error *err)
+/* Each pixel the mean of four; of an odd side the last row or column goes. */
+static struct picture_pixels halve(const struct picture_pixels *big)
 {
-    struct jpeg_info info;
-    int rc = jpeg_check(data, len, &info, err);
+    struct picture_pixels half = {.width = MAX(big->width / 2, 1),
+                                  .height = MAX(big->height / 2, 1)};
+    size_t right = big->width > 1 ? 3 : 0;
+    size_t below = big->height > 1 ? (size_t)big->width * 3 : 0;
 
-    if (rc < 0)
-        return rc;
-    for (int denominator = 1; denominator <= 8; denominator *= 2) {
-        struct pixels pixels = {0};
+    half.rgb = xmalloc((size_t)half.width * (size_t)half.height * 3);
+    for (int y = 0; y < half.height; y++)
+        for (int x = 0; x < half.width; x++) {
+            const uint8_t *from =
+                big->rgb + ((size_t)y * 2 * (size_t)big->width + (size_t)x * 2) * 3;
+            uint8_t *to = half.rgb + ((size_t)y * (size_t)half.width + (size_t)x) * 3;
 
-        if (scaled(MAX(info.width, info.height), denominator) > max_px)
-            continue;
-        rc = decode(data, &info, denominator, &pixels, err);
-        if (rc < 0)
-            return rc;
-        rc = shrink(&pixels, max_bytes, ret_data, ret_len, err);
-        free(pixels.rgb);
+            for (size_t c = 0; c < 3; c++)
+                to[c] = (uint8_t)((from[c] + from[c + right] + from[c + below] +
+                                   from[c + right + below] + 2) /
+                                  4);
+        }
+    return half;
+}
+
+int jpeg_shrink(const struct picture_pixels *pixels, int max_px, size_t max_bytes,
+                uint8_t **ret_data, size_t *ret_len, struct error *err)
+{
+    CLEANUP(picture_pixels_done) struct picture_pixels smaller = {0};
+    const struct picture_pixels *at = pixels;
+
+    for (;;) {
+        int longer_px = MAX(at->width, at->height);
+        int rc = longer_px > max_px ? -EMSGSIZE : compress(at, max_bytes, ret_data, ret_len, err);
+        struct picture_pixels half;
+
         if (rc != -EMSGSIZE)
             return rc;
+        if (longer_px < 2 * THUMBNAIL_MIN_PX)
+            break;
+        half = halve(at);
+        picture_pixels_done(&smaller);
+        smaller = half;
+        at = &smaller;
     }
     return error_set(err, -EMSGSIZE, "a %dx%d picture does not fit into %d px and %zu bytes",
-                     info.width, info.height, max_px, max_bytes);
+                     pixels->width, pixels->height, max_px, max_bytes);
 }
 
 int jpeg_compress_yuv420(const uint8_t *planes, int width, int height, int quality,

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* jpeg: is this a whole JPEG, and how large; the pattern's pictures; thumbnails. The door to
+/* jpeg: is this a whole JPEG, and how large; its pixels; pictures made of pixels. The door to
  * libjpeg-turbo (TurboJPEG API). */
 #ifndef CAPTURE_JPEG_H
 #define CAPTURE_JPEG_H
 
 #include "agent/base/error.h"
+#include "capture/picture.h"
 
 struct jpeg_info {
     int width, height;
@@ -18,12 +19,18 @@ struct jpeg_info {
 int jpeg_check(const uint8_t *data, size_t len, struct jpeg_info *ret_info,
                struct error *err) MUST_CHECK;
 
-/* A smaller copy whose longer side is at most max_px (DCT scaled, so one of 1/1 1/2 1/4 1/8), at
- * most max_bytes: quality and size go down until it fits. The decode finds damage inside the
- * picture that jpeg_check() cannot: -EBADMSG. -EMSGSIZE: cannot be made so small. The caller frees.
- * Blocks for some milliseconds: worker threads. */
-int jpeg_thumbnail(const uint8_t *data, size_t len, int max_px, size_t max_bytes,
-                   uint8_t **ret_data, size_t *ret_len, struct error *err) MUST_CHECK;
+/* Its pixels at the largest of the scales 1/1 1/2 1/4 1/8 whose longer side is at most max_px, and
+ * at 1/8 when none is. damaged: a part of it could not be understood, which jpeg_check() cannot
+ * see, and is grey or shifted. -EBADMSG: nothing could. The caller frees with
+ * picture_pixels_done(). Blocks for some milliseconds: worker threads. */
+int jpeg_decode(const uint8_t *data, size_t len, int max_px, struct picture_pixels *ret_pixels,
+                bool *ret_damaged, struct error *err) MUST_CHECK;
+
+/* A JPEG of the pixels whose longer side is at most max_px, at most max_bytes: quality, then size
+ * go down until it fits. -EMSGSIZE: cannot be made so small. The caller frees. Blocks for some
+ * milliseconds: worker threads. */
+int jpeg_shrink(const struct picture_pixels *pixels, int max_px, size_t max_bytes,
+                uint8_t **ret_data, size_t *ret_len, struct error *err) MUST_CHECK;
 
 /* Compresses planar 4:2:0 (Y, U, V without padding) of even width and height; quality 1–100. The
  * caller frees. -EINVAL. Blocks: worker threads. */

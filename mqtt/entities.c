@@ -179,6 +179,8 @@ const struct entity entities[] = {
      .flags = ENTITY_HIDDEN},
     {CAMERA, "last_picture", SENSOR, .name = "Last picture time", .from = FROM_IMAGE_META, SINCE,
      .value = "{{ value_json.ts }}"},
+    {CAMERA, "brightness", SENSOR, .name = "Brightness", MEASUREMENT, .icon = "mdi:brightness-6",
+     .value = "{{ value_json.brightness }}"},
     {CAMERA, "pictures", SENSOR, .name = "Pictures", .unit = "pictures", COUNT,
      .icon = "mdi:image-multiple", .value = "{{ value_json.pictures }}",
      .flags = ENTITY_DIAGNOSTIC | ENTITY_HIDDEN},

@@ -10,25 +10,47 @@
 
 struct look {
     struct call *call;
-    struct shot *shot;
+    struct shot *shot; /* NULL: the picture is here */
+    struct picture *picture;
+    struct picture_waiter waiter;
     int64_t asked_at_mono_us;
 };
+
+static void look_free(struct look *look)
+{
+    picture_waiter_done(&look->waiter);
+    picture_unref(look->picture);
+    free(look);
+}
+
+static void on_looked(void *user)
+{
+    struct look *look = user;
+    struct call *call = look->call;
+    const struct handler_rooms *rooms = call->rooms;
+    cJSON *report = report_picture(call->target, look->picture, look->asked_at_mono_us);
+
+    call->cancel = NULL;
+    rooms->on_camera_picture(call->target, look->picture, rooms->user);
+    look_free(look);
+    call_succeed(call, report);
+}
 
 static void on_picture(struct picture *picture, const struct error *err, void *user)
 {
     struct look *look = user;
     struct call *call = look->call;
-    const struct handler_rooms *rooms = call->rooms;
-    int64_t asked_at_mono_us = look->asked_at_mono_us;
 
-    call->cancel = NULL;
-    free(look);
+    look->shot = NULL;
     if (!picture) {
+        call->cancel = NULL;
+        look_free(look);
         call_answer(call, ACK_CAMERA_FAILED, err->text, NULL);
         return;
     }
-    rooms->on_camera_picture(call->target, picture, rooms->user);
-    call_succeed(call, report_picture(call->target, picture, asked_at_mono_us));
+    look->picture = picture_ref(picture);
+    if (!picture_await(picture, &look->waiter))
+        on_looked(look);
 }
 
 static void cancel_look(struct call *call)
@@ -36,7 +58,7 @@ static void cancel_look(struct call *call)
     struct look *look = call->work;
 
     camera_cancel(look->shot);
-    free(look);
+    look_free(look);
 }
 
 void handle_camera_snapshot(struct call *call)
@@ -51,6 +73,7 @@ void handle_camera_snapshot(struct call *call)
     }
     look = xcalloc(1, sizeof(*look));
     look->call = call;
+    picture_waiter_init(&look->waiter, on_looked, look);
     look->asked_at_mono_us = clock_mono_us();
     call->work = look;
     call->cancel = cancel_look;

@@ -62,8 +62,8 @@ static void run_thumbnail(void *user)
     struct lane *lane = user;
     const struct picture *picture = lane->working.picture.picture;
 
-    lane->result = jpeg_thumbnail(picture->jpeg, picture->len, IMAGE_MAX_PX, IMAGE_MAX_BYTES,
-                                  &lane->jpeg, &lane->len, &lane->err);
+    lane->result = jpeg_shrink(&picture->preview, IMAGE_MAX_PX, IMAGE_MAX_BYTES, &lane->jpeg,
+                               &lane->len, &lane->err);
 }
 
 static void on_thumbnail(void *user)
@@ -124,6 +124,8 @@ void images_show(struct images *images, const char *unit, const struct unit_pict
     struct lane *lane = lane_of(images, picture->camera);
     struct image *next = &lane->next;
 
+    if (!picture->picture->preview.rgb)
+        return;
     image_done(next);
     next->camera = xstrdup(picture->camera);
     next->session = picture->session ? xstrdup(picture->session) : NULL;

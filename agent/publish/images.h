@@ -16,7 +16,8 @@ struct images *images_new(struct loop *loop, image_ready_fn on_ready, void *user
 /* Waits for nothing; a picture at work is dropped. NULL is fine. */
 void images_free(struct images *images);
 
-/* At most one per camera and min_gap_ms; what comes between is replaced by what comes later. */
+/* At most one per camera and min_gap_ms; what comes between is replaced by what comes later. One
+ * without a preview (it could not be decoded) is not shown. */
 void images_show(struct images *images, const char *unit, const struct unit_picture *picture);
 
 #endif

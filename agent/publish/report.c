@@ -11,6 +11,20 @@ static void add_layer(cJSON *json, int layer)
         json_add_null(json, "layer");
 }
 
+void report_look(cJSON *json, const struct picture *picture)
+{
+    cJSON *flags;
+
+    if (picture->brightness >= 0)
+        json_add_int(json, "brightness", picture->brightness);
+    else
+        json_add_null(json, "brightness");
+    flags = json_add_array(json, "flags");
+    for (int i = 0; i < PICTURE_FLAG_COUNT; i++)
+        if (picture->flags & 1u << i)
+            json_add_string(flags, NULL, picture_flag_words[i]);
+}
+
 cJSON *report_frame(const struct track_frame *frame)
 {
     cJSON *json = json_object();
@@ -25,6 +39,7 @@ cJSON *report_frame(const struct track_frame *frame)
     json_add_int(json, "bytes", frame->bytes);
     json_add_int(json, "width", frame->width);
     json_add_int(json, "height", frame->height);
+    report_look(json, frame->picture);
     json_add_string(json, "file", frame->path);
     return json;
 }
@@ -51,6 +66,7 @@ cJSON *report_picture(const char *camera, const struct picture *picture, int64_t
     json_add_int(json, "bytes", (int64_t)picture->len);
     json_add_int(json, "width", picture->width);
     json_add_int(json, "height", picture->height);
+    report_look(json, picture);
     return json;
 }
 

@@ -7,6 +7,8 @@
 #include "agent/base/json.h"
 #include "agent/unit/track.h"
 
+/* Adds brightness (null: not known) and flags. */
+void report_look(cJSON *json, const struct picture *picture);
 cJSON *report_frame(const struct track_frame *frame) MUST_CHECK;
 cJSON *report_lost_frame(const char *camera, const struct frame_cause *cause,
                          const struct error *err) MUST_CHECK;

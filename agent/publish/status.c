@@ -246,6 +246,7 @@ cJSON *status_camera(const struct camera *camera)
 {
     cJSON *json = json_object();
     struct camera_status status;
+    cJSON *flagged;
 
     camera_get_status(camera, &status);
     json_add_string(json, "camera", camera_id(camera));
@@ -260,6 +261,10 @@ cJSON *status_camera(const struct camera *camera)
     }
     json_add_time(json, "last_frame_at", status.last_frame_at);
     add_known_int(json, "latency_ms", status.pictures > 0 ? status.latency_ms : -1, -1);
+    add_known_int(json, "brightness", status.brightness, -1);
+    flagged = json_add_object(json, "flagged");
+    for (int i = 0; i < PICTURE_FLAG_COUNT; i++)
+        json_add_int(flagged, picture_flag_words[i], status.flagged[i]);
     json_add_int(json, "pictures", status.pictures);
     json_add_int(json, "refused", status.refused);
     json_add_int(json, "failures", status.failures);

@@ -31,6 +31,7 @@ static void plan_shot(const struct shot_request *request, struct shot_plan *ret_
         .cameras = unit->cameras,
         .camera_count = settings->cameras.count,
         .trigger_at_mono_us = request->cause.at_mono_us,
+        .look = !request->for_session,
     };
 }
 

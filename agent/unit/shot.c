@@ -11,6 +11,7 @@ struct exposure {
     struct shot_run *run;
     struct shot *pending;
     struct shot_picture result;
+    struct picture_waiter waiter;
 };
 
 struct shot_run {
@@ -32,8 +33,10 @@ static void let_printer_go(struct shot_run *run)
 
 static void run_free(struct shot_run *run)
 {
-    for (size_t i = 0; i < run->plan.camera_count; i++)
+    for (size_t i = 0; i < run->plan.camera_count; i++) {
+        picture_waiter_done(&run->exposures[i].waiter);
         picture_unref(run->exposures[i].result.picture);
+    }
     free(run->exposures);
     free(run);
 }
@@ -72,6 +75,18 @@ static void refuse_frozen(struct exposure *exposure)
               "%s: the same picture as before; is the camera frozen?", camera_id(camera));
 }
 
+static void count_down(void *user)
+{
+    struct exposure *exposure = user;
+    struct shot_run *run = exposure->run;
+
+    if (--run->waiting > 0)
+        return;
+    look_whether_it_stood(run);
+    let_printer_go(run);
+    finish(run);
+}
+
 static void on_picture(struct picture *picture, const struct error *err, void *user)
 {
     struct exposure *exposure = user;
@@ -80,15 +95,12 @@ static void on_picture(struct picture *picture, const struct error *err, void *u
     exposure->pending = NULL;
     if (!picture)
         exposure->result.error = *err;
-    else if (picture->frozen)
+    else if (picture->stale)
         refuse_frozen(exposure);
     else
         exposure->result.picture = picture_ref(picture);
-    if (--run->waiting > 0)
-        return;
-    look_whether_it_stood(run);
-    let_printer_go(run);
-    finish(run);
+    if (!run->plan.look || !exposure->result.picture || !picture_await(picture, &exposure->waiter))
+        count_down(exposure);
 }
 
 static void expose(struct shot_run *run, int64_t not_before_mono_us)
@@ -97,7 +109,6 @@ static void expose(struct shot_run *run, int64_t not_before_mono_us)
     for (size_t i = 0; i < run->plan.camera_count; i++) {
         struct exposure *exposure = &run->exposures[i];
 
-        exposure->run = run;
         exposure->pending =
             camera_shoot(run->plan.cameras[i], not_before_mono_us, 0, on_picture, exposure);
     }
@@ -128,6 +139,10 @@ struct shot_run *shot_start(const struct shot_plan *plan, shot_done_fn done, voi
     run->done = done;
     run->user = user;
     run->exposures = xcalloc(plan->camera_count, sizeof(*run->exposures));
+    for (size_t i = 0; i < plan->camera_count; i++) {
+        run->exposures[i].run = run;
+        picture_waiter_init(&run->exposures[i].waiter, count_down, &run->exposures[i]);
+    }
     if (plan->printer)
         run->hold = printer_hold(plan->printer, &run->plan.hold, on_held, run);
     else

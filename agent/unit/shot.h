@@ -17,6 +17,7 @@ struct shot_plan {
     struct camera **cameras; /* borrowed until done */
     size_t camera_count;
     int64_t trigger_at_mono_us;
+    bool look; /* done comes when it is known what the pictures look like, too */
 };
 
 struct shot_picture {

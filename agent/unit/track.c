@@ -36,11 +36,14 @@ struct entry {
     struct frame_cause cause;
     int64_t seq;
     char *path;
+    bool durable;
+    struct picture_waiter waiter;
 };
 
 static void entry_free(struct entry *entry)
 {
     list_remove(&entry->link);
+    picture_waiter_done(&entry->waiter);
     picture_unref(entry->picture);
     free(entry->path);
     free(entry);
@@ -77,12 +80,40 @@ static void entry_announce(struct entry *entry)
         .picture = entry->picture,
     };
 
+    track->events.on_frame(&frame, track->user);
+}
+
+static void announce_ready(struct track *track)
+{
+    struct entry *entry;
+
+    while ((entry = LIST_FIRST(&track->entries, struct entry, link)) && entry->durable &&
+           !entry->picture->looking) {
+        entry_announce(entry);
+        entry_free(entry);
+    }
+    continue_finish(track);
+}
+
+static void on_looked(void *user)
+{
+    struct entry *entry = user;
+
+    if (entry->track)
+        announce_ready(entry->track);
+}
+
+static void take_in(struct entry *entry)
+{
+    struct track *track = entry->track;
+    const struct picture *picture = entry->picture;
+
+    entry->durable = true;
     track->totals.frames++;
-    track->totals.bytes += frame.bytes;
-    track->totals.last_frame_at = frame.captured_at;
+    track->totals.bytes += (int64_t)picture->len;
+    track->totals.last_frame_at = clock_wall_of_mono_ms(picture->captured_at_mono_us / 1000);
     if (track->video)
         video_add_frame(track->video, entry->seq, entry->path, picture->width, picture->height);
-    track->events.on_frame(&frame, track->user);
 }
 
 static void on_journaled(int result, const struct error *err, void *user)
@@ -94,11 +125,12 @@ static void on_journaled(int result, const struct error *err, void *user)
         entry_lost(entry, err);
         return;
     }
-    if (track)
-        entry_announce(entry);
-    entry_free(entry);
-    if (track)
-        continue_finish(track);
+    if (!track) {
+        entry_free(entry);
+        return;
+    }
+    take_in(entry);
+    announce_ready(track);
 }
 
 static void on_stored(int result, const char *path, const struct error *err, void *user)
@@ -140,6 +172,8 @@ void track_add(struct track *track, struct picture *picture, const struct frame_
     entry->cause = *cause;
     entry->seq = track->next_seq++;
     list_append(&track->entries, &entry->link);
+    picture_waiter_init(&entry->waiter, on_looked, entry);
+    picture_await(picture, &entry->waiter);
     frame_store_add(track->services.store, track->session_dir, track->camera, entry->seq, picture,
                     on_stored, entry);
 }
@@ -307,6 +341,8 @@ void track_free(struct track *track)
     {
         entry->track = NULL;
         list_remove(&entry->link);
+        if (entry->durable)
+            entry_free(entry); /* nobody else has it */
     }
     video_free(track->video);
     timer_free(track->later);

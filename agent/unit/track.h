@@ -5,6 +5,8 @@
  * wished
  *
  * A frame is announced only when file and journal row are durable; its number is used up only then.
+ * The look at it (brightness, flags) goes on meanwhile; the announcement has both, in order of the
+ * numbers. The video does not wait for it.
  * Loop thread only. */
 #ifndef AGENT_TRACK_H
 #define AGENT_TRACK_H

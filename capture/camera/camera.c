@@ -22,6 +22,7 @@
 #include "capture/camera/driver.h"
 #include "capture/crc32.h"
 #include "capture/jpeg.h"
+#include "capture/look.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ enum {
     SHARE_MS = 200,
     RETRY_FIRST_MS = 200,
     RETRY_MAX_MS = 1000,
+    PREVIEW_PX = 960,
 };
 
 struct shot {
@@ -71,6 +73,7 @@ struct camera {
     size_t same_len;
     int64_t same_count; /* identical pictures in a row; 0 = none yet */
 
+    struct list looked_at; /* pictures on their way to status.brightness */
     struct camera_status status;
     struct camera_status told; /* what on_status was called for */
 };
@@ -270,13 +273,73 @@ static void note_sameness(struct camera *camera, struct picture *picture)
     camera->same_crc32 = picture->crc32;
     camera->same_len = picture->len;
     camera->same_count = same ? camera->same_count + 1 : 1;
-    picture->frozen = limit > 0 && camera->same_count >= limit;
-    if (!picture->frozen)
+    if (same)
+        picture->flags |= PICTURE_FROZEN;
+    picture->stale = limit > 0 && camera->same_count >= limit;
+    if (!picture->stale)
         error_clear(&camera->status.error);
     else if (camera->same_count == limit || camera->status.error.code != -ESTALE)
         error_set(&camera->status.error, -ESTALE,
                   "%s: the same picture %lld times; is the camera frozen?", camera->settings->id,
                   (long long)camera->same_count);
+}
+
+/* Somebody changed the camera's settings, or turned the telephone. */
+static void note_size(struct camera *camera, struct picture *picture)
+{
+    struct camera_status *status = &camera->status;
+
+    if (status->width > 0 && (status->width != picture->width || status->height != picture->height))
+        picture->flags |= PICTURE_RESIZED;
+    status->width = picture->width;
+    status->height = picture->height;
+}
+
+/* --- what they look like --- */
+
+struct looked_at {
+    struct list link;
+    struct camera *camera;
+    struct picture *picture;
+    struct picture_waiter waiter;
+};
+
+static void looked_at_free(struct looked_at *looked_at)
+{
+    list_remove(&looked_at->link);
+    picture_waiter_done(&looked_at->waiter);
+    picture_unref(looked_at->picture);
+    free(looked_at);
+}
+
+static void note_look(struct camera *camera, const struct picture *picture)
+{
+    if (picture->brightness >= 0)
+        camera->status.brightness = picture->brightness;
+    for (int i = 0; i < PICTURE_FLAG_COUNT; i++)
+        if (picture->flags & 1u << i)
+            camera->status.flagged[i]++;
+}
+
+static void on_looked(void *user)
+{
+    struct looked_at *looked_at = user;
+
+    note_look(looked_at->camera, looked_at->picture);
+    looked_at_free(looked_at);
+}
+
+static void look(struct camera *camera, struct picture *picture)
+{
+    struct looked_at *looked_at = xcalloc(1, sizeof(*looked_at));
+
+    looked_at->camera = camera;
+    looked_at->picture = picture_ref(picture);
+    list_append(&camera->looked_at, &looked_at->link);
+    picture_waiter_init(&looked_at->waiter, on_looked, looked_at);
+    look_start(camera->loop, picture, PREVIEW_PX);
+    if (!picture_await(picture, &looked_at->waiter))
+        on_looked(looked_at);
 }
 
 static void remember(struct camera *camera, struct picture *picture)
@@ -304,9 +367,9 @@ static void accept_picture(struct camera *camera, struct picture *picture)
     struct shot *shot;
 
     note_sameness(camera, picture);
+    note_size(camera, picture);
+    look(camera, picture);
     camera->status.connected = true;
-    camera->status.width = picture->width;
-    camera->status.height = picture->height;
     camera->status.last_frame_at = clock_wall_ms();
     camera->status.pictures++;
     LIST_FOR_EACH(&camera->waiting, shot, struct shot, link)
@@ -516,6 +579,8 @@ struct camera *camera_new(struct loop *loop, struct http *http,
     camera->user = user;
     list_init(&camera->waiting);
     list_init(&camera->settled);
+    list_init(&camera->looked_at);
+    camera->status.brightness = -1;
     camera->work_timer = timer_new(loop, on_work, camera);
     camera->deliver_timer = timer_new(loop, on_deliver, camera);
     camera->forget_timer = timer_new(loop, on_forget, camera);
@@ -524,6 +589,14 @@ struct camera *camera_new(struct loop *loop, struct http *http,
     camera->driver_state = camera->driver->open(&camera->port, loop, http, settings);
     update_warm(camera);
     return camera;
+}
+
+static void free_looked_at(struct list *pictures)
+{
+    struct looked_at *looked_at;
+
+    while ((looked_at = LIST_FIRST(pictures, struct looked_at, link)))
+        looked_at_free(looked_at);
 }
 
 static void free_shots(struct list *shots)
@@ -541,6 +614,7 @@ void camera_free(struct camera *camera)
     camera->driver->close(camera->driver_state);
     free_shots(&camera->waiting);
     free_shots(&camera->settled);
+    free_looked_at(&camera->looked_at);
     timer_free(camera->forget_timer);
     timer_free(camera->deliver_timer);
     timer_free(camera->work_timer);

@@ -52,7 +52,10 @@ struct camera_status {
     int64_t pictures;      /* good ones delivered */
     int64_t refused;       /* bad pictures (cut, wrong size, not a JPEG, too old) */
     int64_t failures;      /* shots that ended without a picture */
-    struct error error;    /* of the last failure; code 0 = none */
+    int brightness;        /* of the last picture that was looked at, 0–255; -1 = none yet */
+    /* How many were so, by bit of enum picture_flag. */
+    int64_t flagged[PICTURE_FLAG_COUNT];
+    struct error error; /* of the last failure; code 0 = none */
 };
 
 struct camera;

@@ -5,6 +5,7 @@
 #include "capture/jpeg.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 uint8_t *picture_make(int width, int height, int seed, size_t *ret_len)
 {
@@ -18,6 +19,19 @@ uint8_t *picture_make(int width, int height, int seed, size_t *ret_len)
         noise = noise * 1664525u + 1013904223u;
         planes[i] = (uint8_t)(60 + (i % (size_t)width) * 100 / (size_t)width + (noise >> 26));
     }
+    if (jpeg_compress_yuv420(planes, width, height, 80, &jpeg, ret_len, NULL) < 0)
+        abort();
+    return jpeg;
+}
+
+uint8_t *picture_make_grey(int width, int height, int grey, size_t *ret_len)
+{
+    size_t luma = (size_t)width * (size_t)height;
+    CLEANUP(free_p) uint8_t *planes = xmalloc(luma * 3 / 2);
+    uint8_t *jpeg = NULL;
+
+    memset(planes, grey, luma);
+    memset(planes + luma, 128, luma / 2);
     if (jpeg_compress_yuv420(planes, width, height, 80, &jpeg, ret_len, NULL) < 0)
         abort();
     return jpeg;

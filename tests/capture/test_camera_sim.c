@@ -317,12 +317,12 @@ static void test_frozen_camera_is_recognised(void **state)
     for (int i = 0; i < 4; i++)
         shoot(f, 0);
     assert_non_null(f->picture);
-    assert_true(f->picture->frozen);
+    assert_true(f->picture->stale);
     camera_get_status(f->camera, &status);
     assert_non_null(strstr(status.error.text, "frozen"));
     get(f, "/sim/fault?what=none");
     shoot(f, 0);
-    assert_false(f->picture->frozen);
+    assert_false(f->picture->stale);
 }
 
 #define sim_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

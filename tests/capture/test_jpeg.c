@@ -201,6 +201,18 @@ static void test_any_byte_flipped_never_crashes(void **state)
     }
 }
 
+/* As the look and the picture on MQTT do it between them. */
+static int make_thumbnail(const uint8_t *jpeg, size_t len, int max_px, size_t max_bytes,
+                          uint8_t **ret_thumb, size_t *ret_len, struct error *err)
+{
+    CLEANUP(picture_pixels_done) struct picture_pixels pixels = {0};
+    bool damaged = false;
+
+    assert_int_equal(jpeg_decode(jpeg, len, max_px, &pixels, &damaged, NULL), 0);
+    assert_false(damaged);
+    return jpeg_shrink(&pixels, max_px, max_bytes, ret_thumb, ret_len, err);
+}
+
 static void test_thumbnail_is_small_enough_and_whole(void **state)
 {
     size_t len, thumb_len;
@@ -209,7 +221,7 @@ static void test_thumbnail_is_small_enough_and_whole(void **state)
     struct jpeg_info info;
 
     (void)state;
-    assert_int_equal(jpeg_thumbnail(jpeg, len, 640, 200000, &thumb, &thumb_len, NULL), 0);
+    assert_int_equal(make_thumbnail(jpeg, len, 640, 200000, &thumb, &thumb_len, NULL), 0);
     assert_int_equal(jpeg_check(thumb, thumb_len, &info, NULL), 0);
     assert_int_equal(info.width, 640);
     assert_int_equal(info.height, 360);
@@ -225,31 +237,46 @@ static void test_thumbnail_gives_up_size_for_bytes(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(jpeg_thumbnail(jpeg, len, 1280, 8000, &thumb, &thumb_len, NULL), 0);
+    assert_int_equal(make_thumbnail(jpeg, len, 1280, 8000, &thumb, &thumb_len, NULL), 0);
     assert_int_equal(jpeg_check(thumb, thumb_len, &info, NULL), 0);
     assert_in_range(info.width, 1, 640);
     assert_true(thumb_len <= 8000);
     free_p(&thumb);
-    assert_int_equal(jpeg_thumbnail(jpeg, len, 1280, 100, &thumb, &thumb_len, &err), -EMSGSIZE);
-    assert_int_equal(jpeg_thumbnail(jpeg, len, 100, 8000, &thumb, &thumb_len, &err), -EMSGSIZE);
+    assert_int_equal(make_thumbnail(jpeg, len, 1280, 100, &thumb, &thumb_len, &err), -EMSGSIZE);
+    assert_int_equal(make_thumbnail(jpeg, len, 20, 8000, &thumb, &thumb_len, &err), -EMSGSIZE);
     assert_null(thumb);
 }
 
-/* Takes bytes out of the scan without touching a marker: only decoding can see that. */
-static void test_thumbnail_finds_damage_that_markers_do_not_show(void **state)
+static void test_thumbnail_of_a_huge_picture_is_smaller_than_the_decoder_can_scale(void **state)
 {
     size_t len, thumb_len;
-    CLEANUP(free_p) uint8_t *jpeg = picture_make(320, 240, 12, &len);
+    CLEANUP(free_p) uint8_t *jpeg = picture_make(4000, 1000, 13, &len);
     CLEANUP(free_p) uint8_t *thumb = NULL;
     struct jpeg_info info;
-    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(make_thumbnail(jpeg, len, 300, 100000, &thumb, &thumb_len, NULL), 0);
+    assert_int_equal(jpeg_check(thumb, thumb_len, &info, NULL), 0);
+    assert_int_equal(info.width, 250);
+    assert_int_equal(info.height, 62);
+}
+
+/* Takes bytes out of the scan without touching a marker: only decoding can see that. */
+static void test_decoding_finds_damage_that_markers_do_not_show(void **state)
+{
+    size_t len;
+    CLEANUP(free_p) uint8_t *jpeg = picture_make(320, 240, 12, &len);
+    CLEANUP(picture_pixels_done) struct picture_pixels pixels = {0};
+    struct jpeg_info info;
+    bool damaged = false;
 
     (void)state;
     memmove(jpeg + len - 3002, jpeg + len - 2, 2);
     len -= 3000;
     assert_int_equal(jpeg_check(jpeg, len, &info, NULL), 0);
-    assert_int_equal(jpeg_thumbnail(jpeg, len, 320, 100000, &thumb, &thumb_len, &err), -EBADMSG);
-    assert_non_null(strstr(err.text, "damaged inside"));
+    assert_int_equal(jpeg_decode(jpeg, len, 320, &pixels, &damaged, NULL), 0);
+    assert_true(damaged);
+    assert_int_equal(pixels.width, 320);
 }
 
 static void test_compress_refuses_absurd_sizes(void **state)
@@ -284,7 +311,8 @@ int main(void)
         cmocka_unit_test(test_any_byte_flipped_never_crashes),
         cmocka_unit_test(test_thumbnail_is_small_enough_and_whole),
         cmocka_unit_test(test_thumbnail_gives_up_size_for_bytes),
-        cmocka_unit_test(test_thumbnail_finds_damage_that_markers_do_not_show),
+        cmocka_unit_test(test_thumbnail_of_a_huge_picture_is_smaller_than_the_decoder_can_scale),
+        cmocka_unit_test(test_decoding_finds_damage_that_markers_do_not_show),
         cmocka_unit_test(test_compress_refuses_absurd_sizes),
         cmocka_unit_test(test_crc32_is_the_well_known_one),
     };
