@@ -154,21 +154,29 @@ int process_find_program(const char *name, char **ret_path, struct error *err)
     return 0;
 }
 
-/* entry: owned from now on. */
-static void env_append(char *env[ENV_MAX], char *entry)
+static bool is_same_name(const char *a, const char *b)
+{
+    size_t len = strcspn(a, "=") + 1;
+
+    return strncmp(a, b, len) == 0;
+}
+
+/* entry: owned from now on; takes the place of one of its name. */
+static void env_put(char *env[ENV_MAX], char *entry)
 {
     size_t at = 0;
 
-    while (env[at])
+    while (env[at] && !is_same_name(env[at], entry))
         at++;
     assert(at < ENV_MAX - 1);
+    free(env[at]);
     env[at] = entry;
 }
 
 static void env_add(char *env[ENV_MAX], const char *name, const char *value)
 {
     if (value)
-        env_append(env, xasprintf("%s=%s", name, value));
+        env_put(env, xasprintf("%s=%s", name, value));
 }
 
 static void env_make(char *env[ENV_MAX], const char *const *more)
@@ -181,7 +189,7 @@ static void env_make(char *env[ENV_MAX], const char *const *more)
     env_add(env, "HOME", home ? home : "/nonexistent");
     env_add(env, "TZ", getenv("TZ"));
     for (; more && *more; more++)
-        env_append(env, xstrdup(*more));
+        env_put(env, xstrdup(*more));
 }
 
 static void env_done(char *env[ENV_MAX])
@@ -197,6 +205,7 @@ struct launch {
     const char *path;
     char *const *argv;
     char *const *env;
+    const char *dir;  /* NULL: stay */
     int child_fds[4]; /* become 0, 1, 2, 3 */
     int our_stdin, our_stdout, our_stderr, our_aux;
     int failure_read, failure_write; /* carries the errno of a failed exec */
@@ -256,7 +265,7 @@ static void child_run(struct launch *launch)
         setpriority(PRIO_PROCESS, 0, launch->nice);
     if (launch->oom_score_adj[0])
         child_set_oom_score(launch->oom_score_adj);
-    if (child_set_fds(launch) == 0)
+    if (child_set_fds(launch) == 0 && (!launch->dir || chdir(launch->dir) == 0))
         execve(launch->path, launch->argv, launch->env);
     failure = errno;
     if (write(launch->failure_write, &failure, sizeof(failure)) < 0)
@@ -292,6 +301,7 @@ static void launch_init(struct launch *launch, const struct process_config *conf
         .failure_read = -1,
         .failure_write = -1,
         .nice = config->nice,
+        .dir = config->dir,
         .parent = getpid(),
     };
     if (config->oom_score_adj != 0)
@@ -331,6 +341,16 @@ static int open_null(int *ret_fd)
     return 0;
 }
 
+static int copy_fd(int fd, int *ret_copy)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    if (copy < 0)
+        return -errno;
+    *ret_copy = copy;
+    return 0;
+}
+
 static bool wants_stdout(const struct process_config *config)
 {
     return config->on_stdout || config->stdout_max_bytes > 0;
@@ -346,7 +366,8 @@ static int launch_open_fds(struct launch *launch, const struct process_config *c
         rc =
             wants_stdout(config) ? open_pipe(&launch->our_stdout, &child[1]) : open_null(&child[1]);
     if (rc == 0)
-        rc = open_pipe(&launch->our_stderr, &child[2]);
+        rc = config->merge_stderr ? copy_fd(child[1], &child[2])
+                                  : open_pipe(&launch->our_stderr, &child[2]);
     if (rc == 0 && config->on_aux)
         rc = open_pipe(&launch->our_aux, &child[3]);
     if (rc == 0)

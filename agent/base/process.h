@@ -2,10 +2,10 @@
 /* process: child processes, by argv only, never through a shell.
  *
  * The child gets a process group of its own, an environment made of nothing but PATH, LANG, TZ,
- * HOME and what the caller adds, /dev/null as stdin unless stdin_pipe is set, and no descriptor of
- * ours. It is complete when it is reaped *and* its pipes are closed. Over timeout_ms (or
- * process_kill()) the group gets SIGTERM, 2 s later SIGKILL; a grandchild that keeps a pipe open
- * after that is cut off. */
+ * HOME and what the caller adds or replaces, /dev/null as stdin unless stdin_pipe is set, and no
+ * descriptor of ours. It is complete when it is reaped *and* its pipes are closed. Over timeout_ms
+ * (or process_kill()) the group gets SIGTERM, 2 s later SIGKILL; a grandchild that keeps a pipe
+ * open after that is cut off. */
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
 
@@ -21,8 +21,11 @@ typedef void (*process_written_fn)(int result, void *user);
 
 struct process_config {
     const char *const *argv;   /* NULL-terminated; argv[0] without a slash is looked up in PATH */
-    const char *const *env;    /* "NAME=value" …, NULL-terminated, to be added; NULL: none */
+    const char *const *env;    /* "NAME=value" …, NULL-terminated: added, or put in the place of
+                                  the one of that name; NULL: none */
+    const char *dir;           /* its working directory; NULL: ours */
     bool stdin_pipe;           /* then process_write() feeds it */
+    bool merge_stderr;         /* stderr goes where stdout goes; there is no stderr_tail then */
     process_data_fn on_stdout; /* streamed; NULL: kept for the result, up to stdout_max_bytes */
     size_t stdout_max_bytes;   /* more than that kills the child, result.overflow; 0: /dev/null */
     process_data_fn on_aux;    /* when set the child has a pipe as descriptor 3, streamed here */

@@ -281,6 +281,33 @@ static void environment_holds_only_four_names_and_what_was_added(void **state)
     assert_string_equal(f->stdout_text, "ADDED HOME LANG PATH TZ C.UTF-8\n");
 }
 
+static void added_variable_replaces_one_of_its_name(void **state)
+{
+    static const char *const added[] = {"HOME=/elsewhere", NULL};
+    struct fixture *f = *state;
+
+    run_sh(f, "env | grep ^HOME=", (struct process_config){.env = added, .stdout_max_bytes = 100});
+    assert_string_equal(f->stdout_text, "HOME=/elsewhere\n");
+}
+
+static void child_works_in_the_directory_it_is_given(void **state)
+{
+    struct fixture *f = *state;
+
+    run_sh(f, "pwd -P", (struct process_config){.dir = "/usr/bin", .stdout_max_bytes = 100});
+    assert_string_equal(f->stdout_text, "/usr/bin\n");
+}
+
+static void merged_stderr_comes_with_stdout_in_order(void **state)
+{
+    struct fixture *f = *state;
+
+    run_sh(f, "echo one; echo two >&2; echo three",
+           (struct process_config){.merge_stderr = true, .stdout_max_bytes = 100});
+    assert_string_equal(f->stdout_text, "one\ntwo\nthree\n");
+    assert_string_equal(f->stderr_text, "");
+}
+
 static void child_inherits_no_descriptor(void **state)
 {
     struct fixture *f = *state;
@@ -572,6 +599,9 @@ int main(void)
         TEST(output_is_whole_although_the_child_is_gone),
         TEST(descriptor_3_is_streamed_apart),
         TEST(environment_holds_only_four_names_and_what_was_added),
+        TEST(added_variable_replaces_one_of_its_name),
+        TEST(child_works_in_the_directory_it_is_given),
+        TEST(merged_stderr_comes_with_stdout_in_order),
         TEST(child_inherits_no_descriptor),
         TEST(niceness_and_oom_score_are_set),
         TEST(sigpipe_ends_the_child_although_we_ignore_it),
