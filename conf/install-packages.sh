@@ -12,7 +12,8 @@ packages() {
         libconfig-dev libcjson-dev libmosquitto-dev libssl-dev libsqlite3-dev libturbojpeg0-dev ;;
     run) echo ca-certificates mosquitto mosquitto-clients ffmpeg ;;
     page) command -v npm >/dev/null || echo nodejs npm ;; # Debian's or another
-    test) echo clang mandoc libcmocka-dev libyaml-dev chromium "$(packages page)" ;;
+    test) echo clang mandoc libcmocka-dev libyaml-dev chromium gphoto2 libgphoto2-dev \
+        libexif-dev xz-utils "$(packages page)" ;;
     *)
         echo "install-packages: unknown set '$1' (build, run, page, test)" >&2
         exit 64

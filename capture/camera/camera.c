@@ -551,6 +551,11 @@ void camera_release(struct camera *camera)
     update_warm(camera);
 }
 
+struct gphoto2_device *camera_gphoto2(struct camera *camera)
+{
+    return camera->driver->gphoto2 ? camera->driver->gphoto2(camera->driver_state) : NULL;
+}
+
 const char *camera_id(const struct camera *camera)
 {
     return camera->settings->id;

@@ -59,6 +59,7 @@ struct camera_status {
 };
 
 struct camera;
+struct gphoto2_device;
 struct shot;
 
 /* picture NULL: err says why (-ETIMEDOUT, -EBADMSG not a picture, -ECONNREFUSED, -EACCES login,
@@ -84,6 +85,10 @@ void camera_release(struct camera *camera);
 struct shot *camera_shoot(struct camera *camera, int64_t not_before_mono_us, int64_t budget_ms,
                           camera_done_fn done, void *user);
 void camera_cancel(struct shot *shot); /* done comes no more; NULL is fine */
+
+/* To run gphoto2 with the camera between its shots (gphoto2_run.h); lives as long as the camera.
+ * NULL: not a camera of that kind. */
+struct gphoto2_device *camera_gphoto2(struct camera *camera);
 
 const char *camera_id(const struct camera *camera);
 const char *camera_kind(const struct camera *camera);

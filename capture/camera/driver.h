@@ -28,6 +28,8 @@ struct camera_driver {
     void (*request)(void *driver);
     /* No picture is wanted any more; comes after each last request, answered or not. */
     void (*cancel)(void *driver);
+    /* Who has the camera when, to run gphoto2 between the shots. NULL: not such a camera. */
+    struct gphoto2_device *(*gphoto2)(void *driver);
 };
 
 const struct camera_driver *camera_driver_of(int kind);

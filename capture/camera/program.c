@@ -156,12 +156,12 @@ static void last_words(const char *text, char ret_words[LAST_WORDS_MAX])
     snprintf(ret_words, LAST_WORDS_MAX, "%.*s", (int)(end - start), text + start);
 }
 
-static const struct program_advice *find_advice(const struct program *program, const char *text)
+const struct program_advice *program_advice_find(const struct program_advice *list,
+                                                 const char *text)
 {
-    for (const struct program_advice *advice = program->kind->advice; advice && advice->words;
-         advice++)
-        if (strstr(text, advice->words))
-            return advice;
+    for (; list && list->words; list++)
+        if (strstr(text, list->words))
+            return list;
     return NULL;
 }
 
@@ -178,7 +178,7 @@ static int check_result(const struct program *program, const struct process_resu
     if (result->overflow)
         return error_set(err, -EFBIG, "%s: printed more than max_bytes (%lld); is it a picture?",
                          program->name, (long long)program->settings->max_bytes);
-    advice = find_advice(program, result->stderr_tail);
+    advice = program_advice_find(program->kind->advice, result->stderr_tail);
     if (advice)
         return error_set(err, advice->code, "%s: %s (%s)", program->name, advice->text, words);
     process_describe(result, how, sizeof(how));
@@ -203,7 +203,7 @@ static void take_stdout(struct program *program, struct run *run,
 static void tell_killed(struct run *run, const char *complaints)
 {
     struct program *program = run->program;
-    const struct program_advice *advice = find_advice(program, complaints);
+    const struct program_advice *advice = program_advice_find(program->kind->advice, complaints);
     struct error err = run->killed;
     char words[LAST_WORDS_MAX];
 

@@ -30,6 +30,10 @@ struct program_advice {
     const char *text;
 };
 
+/* The first that fits; NULL: none, or no list. */
+const struct program_advice *program_advice_find(const struct program_advice *list,
+                                                 const char *text) MUST_CHECK;
+
 struct program_kind {
     /* Whether the program writes the picture to the file it is told; NULL or false: to stdout. */
     bool (*writes_file)(const struct camera_settings *settings);
