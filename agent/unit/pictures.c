@@ -20,6 +20,7 @@ static void plan_shot(const struct shot_request *request, struct shot_plan *ret_
     const struct unit_settings *settings = unit->config.settings;
 
     *ret_plan = (struct shot_plan){
+        .loop = unit->config.services.loop,
         .printer = may_hold(unit, request) ? unit->config.printer : NULL,
         .hold = {.adopt_job_pause = str_equal(request->cause.name, "pause"),
                  .move = settings->park,
@@ -35,57 +36,56 @@ static void plan_shot(const struct shot_request *request, struct shot_plan *ret_
     };
 }
 
-/* Pictures that belong to no session: shown, not stored. */
-static void show_pictures(struct unit *unit, const struct shot_request *request,
-                          const struct shot_result *shot)
+/* A picture that belongs to no session: shown, not stored. */
+static void show_picture(struct unit *unit, const struct shot_request *request,
+                         const struct shot_result *taken)
 {
-    const struct conf_strings *cameras = &unit->config.settings->cameras;
+    struct picture *picture = taken->picture;
+    struct unit_picture shown = {
+        .camera = unit->config.settings->cameras.items[taken->camera],
+        .layer = -1,
+        .picture = picture,
+    };
+    cJSON *proof = NULL;
 
-    for (size_t i = 0; i < cameras->count; i++) {
-        const struct shot_picture *taken = &shot->pictures[i];
-        cJSON *proof = NULL;
-
-        if (taken->picture) {
-            struct unit_picture shown = {
-                .camera = cameras->items[i],
-                .layer = -1,
-                .captured_at = clock_wall_of_mono_ms(taken->picture->captured_at_mono_us / 1000),
-                .picture = taken->picture,
-            };
-            unit->callbacks.on_picture(unit, &shown, unit->user);
-            proof = report_picture(shown.camera, taken->picture, request->cause.at_mono_us);
-        }
-        shot_queue_part(unit->shots, request->cause.at_mono_us, proof,
-                        taken->picture ? NULL : &taken->error);
+    if (picture) {
+        shown.captured_at = clock_wall_of_mono_ms(picture->captured_at_mono_us / 1000);
+        unit->callbacks.on_picture(unit, &shown, unit->user);
+        proof = report_picture(shown.camera, picture, request->cause.at_mono_us);
     }
+    shot_queue_part(unit->shots, request->cause.at_mono_us, proof, picture ? NULL : &taken->error);
 }
 
-static void store_pictures(struct unit *unit, const struct shot_request *request,
-                           const struct shot_result *shot)
+static void store_picture(struct unit *unit, const struct shot_request *request,
+                          const struct shot_result *taken)
 {
     struct frame_cause cause = {
         .trigger = request->cause.name,
         .layer = request->cause.layer,
-        .parked = shot->held && (shot->parked || !unit->config.settings->park),
+        .parked = taken->held && (taken->parked || !unit->config.settings->park),
         .trigger_at_mono_us = request->cause.at_mono_us,
     };
 
     if (cause.layer >= 0)
         session_set_last_layer(unit->session, cause.layer);
-    session_add(unit->session, shot, &cause);
+    session_add(unit->session, taken, &cause);
 }
 
-static void on_taken(const struct shot_request *request, const struct shot_result *shot, void *user)
+static void on_unheld(const struct shot_request *request, const struct error *err, void *user)
 {
     struct unit *unit = user;
 
-    if (shot->hold_error)
-        log_info("unit.frame_without_hold", "unit=%s layer=%d reason=\"%s\"", unit_id(unit),
-                 request->cause.layer, shot->hold_error->text);
+    log_info("unit.frame_without_hold", "unit=%s layer=%d reason=\"%s\"", unit_id(unit),
+             request->cause.layer, err->text);
+}
+
+static void on_taken(const struct shot_request *request, const struct shot_result *taken,
+                     void *user)
+{
     if (request->for_session)
-        store_pictures(unit, request, shot);
+        store_picture(user, request, taken);
     else
-        show_pictures(unit, request, shot);
+        show_picture(user, request, taken);
 }
 
 static void on_gave_way(const struct shot_request *request, void *user)
@@ -104,6 +104,7 @@ static void on_shots_idle(void *user)
 
 const struct shot_queue_events unit_shot_events = {
     .plan = plan_shot,
+    .unheld = on_unheld,
     .taken = on_taken,
     .gave_way = on_gave_way,
     .idle = on_shots_idle,

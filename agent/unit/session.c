@@ -218,18 +218,15 @@ void session_free(struct session *session)
 
 /* --- while it runs --- */
 
-void session_add(struct session *session, const struct shot_result *shot,
+void session_add(struct session *session, const struct shot_result *taken,
                  const struct frame_cause *cause)
 {
-    for (size_t i = 0; i < session->member_count; i++) {
-        struct member *member = &session->members[i];
-        const struct shot_picture *taken = &shot->pictures[i];
+    struct member *member = &session->members[taken->camera];
 
-        if (taken->picture)
-            track_add(member->track, taken->picture, cause);
-        else
-            on_frame_lost(track_camera(member->track), cause, &taken->error, member);
-    }
+    if (taken->picture)
+        track_add(member->track, taken->picture, cause);
+    else
+        on_frame_lost(track_camera(member->track), cause, &taken->error, member);
 }
 
 void session_count_missed(struct session *session, int64_t count)

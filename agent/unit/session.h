@@ -45,8 +45,8 @@ int session_resume(const struct session_config *config, const struct journal_ses
 /* Leaves it as it is, to be taken up again (shutdown). NULL is fine. */
 void session_free(struct session *session);
 
-/* Stores the pictures of a shot; a failed one is reported as lost. */
-void session_add(struct session *session, const struct shot_result *shot,
+/* Stores the picture of one camera; a failed one is reported as lost. */
+void session_add(struct session *session, const struct shot_result *taken,
                  const struct frame_cause *cause);
 /* Triggers for which no frame was taken at all. */
 void session_count_missed(struct session *session, int64_t count);

@@ -7,20 +7,26 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* When no camera of the unit answered the last time: one may be back. */
+enum { HOPE_MS = 1000 };
+
 struct exposure {
     struct shot_run *run;
+    struct camera *camera; /* NULL: not in the plan, or its picture has come */
     struct shot *pending;
-    struct shot_picture result;
+    int64_t patient_until_us;
+    struct shot_result result;
     struct picture_waiter waiter;
 };
 
 struct shot_run {
     struct shot_plan plan;
-    shot_done_fn done;
+    struct shot_events events;
     void *user;
     struct printer_hold *hold;
     bool held, parked;
-    struct error hold_error;
+    bool free; /* nobody is waited for any more */
+    struct timer *patience;
     size_t waiting;
     struct exposure *exposures; /* one per camera */
 };
@@ -37,81 +43,125 @@ static void run_free(struct shot_run *run)
         picture_waiter_done(&run->exposures[i].waiter);
         picture_unref(run->exposures[i].result.picture);
     }
+    timer_free(run->patience);
     free(run->exposures);
     free(run);
 }
 
-static void finish(struct shot_run *run)
+/* --- who is waited for --- */
+
+static int64_t patient_until_us(const struct shot_run *run)
 {
-    struct shot_picture *pictures = xcalloc(run->plan.camera_count, sizeof(*pictures));
-    struct shot_result result = {
-        .pictures = pictures,
-        .held = run->held,
-        .parked = run->parked,
-        .hold_error = run->hold_error.code < 0 ? &run->hold_error : NULL,
-    };
+    int64_t until_us = 0;
 
     for (size_t i = 0; i < run->plan.camera_count; i++)
-        pictures[i] = run->exposures[i].result;
-    run->done(&result, run->user);
-    free(pictures);
-    run_free(run);
+        if (run->exposures[i].camera)
+            until_us = MAX(until_us, run->exposures[i].patient_until_us);
+    return until_us;
 }
 
-/* Somebody may have sent the printer on while the camera took its time. */
-static void look_whether_it_stood(struct shot_run *run)
+static void look_who_is_waited_for(struct shot_run *run)
 {
-    if (run->held && !printer_paused_by_us(run->plan.printer))
-        run->held = run->parked = false;
+    int64_t left_us = patient_until_us(run) - clock_mono_us();
+
+    if (run->free)
+        return;
+    if (left_us > 0) {
+        timer_start(run->patience, (left_us + 999) / 1000);
+        return;
+    }
+    run->free = true;
+    let_printer_go(run);
+    run->events.on_free(run->user);
+}
+
+static void on_patience(void *user)
+{
+    look_who_is_waited_for(user);
+}
+
+/* One that did not answer the last time is asked, too, but waited for only when all are like that.
+ */
+static void be_patient(struct shot_run *run)
+{
+    int64_t now_us = clock_mono_us();
+    bool hopeless = true;
+
+    for (size_t i = 0; i < run->plan.camera_count; i++) {
+        struct exposure *exposure = &run->exposures[i];
+        int64_t patience_ms = exposure->camera ? camera_patience_ms(exposure->camera) : 0;
+
+        exposure->patient_until_us = now_us + patience_ms * 1000;
+        hopeless = hopeless && patience_ms == 0;
+    }
+    for (size_t i = 0; hopeless && i < run->plan.camera_count; i++)
+        run->exposures[i].patient_until_us = now_us + HOPE_MS * 1000;
+    look_who_is_waited_for(run);
+}
+
+/* --- pictures --- */
+
+/* Somebody may have sent the printer on while the camera took its time. */
+static bool stood(const struct shot_run *run)
+{
+    return run->held && run->hold && printer_paused_by_us(run->plan.printer);
 }
 
 /* It came after the trigger, but shows what was long before: no frame. */
-static void refuse_frozen(struct exposure *exposure)
+static void refuse_stale(const struct camera *camera, struct error *err)
 {
-    const struct shot_run *run = exposure->run;
-    const struct camera *camera = run->plan.cameras[exposure - run->exposures];
-
-    error_set(&exposure->result.error, -ESTALE,
-              "%s: the same picture as before; is the camera frozen?", camera_id(camera));
+    error_set(err, -ESTALE, "%s: the same picture as before; is the camera frozen?",
+              camera_id(camera));
 }
 
-static void count_down(void *user)
+/* The receiver is the last to be called: it may cancel the run. */
+static void deliver(void *user)
 {
     struct exposure *exposure = user;
     struct shot_run *run = exposure->run;
+    const struct shot_events events = run->events;
+    void *receiver = run->user;
+    const struct shot_result result = exposure->result;
+    bool last = --run->waiting == 0;
 
-    if (--run->waiting > 0)
-        return;
-    look_whether_it_stood(run);
-    let_printer_go(run);
-    finish(run);
+    exposure->result.picture = NULL;
+    if (last)
+        run_free(run);
+    events.on_picture(&result, last, receiver);
+    picture_unref(result.picture);
 }
 
 static void on_picture(struct picture *picture, const struct error *err, void *user)
 {
     struct exposure *exposure = user;
     struct shot_run *run = exposure->run;
+    struct shot_result *result = &exposure->result;
 
-    exposure->pending = NULL;
+    result->held = stood(run);
+    result->parked = result->held && run->parked;
     if (!picture)
-        exposure->result.error = *err;
+        result->error = *err;
     else if (picture->stale)
-        refuse_frozen(exposure);
+        refuse_stale(exposure->camera, &result->error);
     else
-        exposure->result.picture = picture_ref(picture);
-    if (!run->plan.look || !exposure->result.picture || !picture_await(picture, &exposure->waiter))
-        count_down(exposure);
+        result->picture = picture_ref(picture);
+    exposure->pending = NULL;
+    exposure->camera = NULL;
+    look_who_is_waited_for(run);
+    if (!run->plan.look || !result->picture || !picture_await(picture, &exposure->waiter))
+        deliver(exposure);
 }
 
 static void expose(struct shot_run *run, int64_t not_before_mono_us)
 {
-    run->waiting = run->plan.camera_count;
     for (size_t i = 0; i < run->plan.camera_count; i++) {
         struct exposure *exposure = &run->exposures[i];
 
-        exposure->pending =
-            camera_shoot(run->plan.cameras[i], not_before_mono_us, 0, on_picture, exposure);
+        if (exposure->camera)
+            exposure->pending =
+                camera_shoot(exposure->camera, not_before_mono_us, 0, on_picture, exposure);
     }
+    be_patient(run);
 }
 
 static void on_held(int result, bool parked, int64_t held_at_mono_us, const struct error *err,
@@ -120,9 +170,8 @@ static void on_held(int result, bool parked, int64_t held_at_mono_us, const stru
     struct shot_run *run = user;
 
     if (result < 0) {
-        run->hold_error = *err;
-        run->hold_error.code = result;
         let_printer_go(run);
+        run->events.on_unheld(err, run->user);
         expose(run, run->plan.trigger_at_mono_us);
         return;
     }
@@ -131,17 +180,23 @@ static void on_held(int result, bool parked, int64_t held_at_mono_us, const stru
     expose(run, held_at_mono_us);
 }
 
-struct shot_run *shot_start(const struct shot_plan *plan, shot_done_fn done, void *user)
+/* --- life --- */
+
+struct shot_run *shot_start(const struct shot_plan *plan, const struct shot_events *events,
+                            void *user)
 {
     struct shot_run *run = xcalloc(1, sizeof(*run));
 
     run->plan = *plan;
-    run->done = done;
+    run->events = *events;
     run->user = user;
+    run->patience = timer_new(plan->loop, on_patience, run);
     run->exposures = xcalloc(plan->camera_count, sizeof(*run->exposures));
     for (size_t i = 0; i < plan->camera_count; i++) {
-        run->exposures[i].run = run;
-        picture_waiter_init(&run->exposures[i].waiter, count_down, &run->exposures[i]);
+        run->exposures[i] =
+            (struct exposure){.run = run, .camera = plan->cameras[i], .result = {.camera = i}};
+        picture_waiter_init(&run->exposures[i].waiter, deliver, &run->exposures[i]);
+        run->waiting += plan->cameras[i] != NULL;
     }
     if (plan->printer)
         run->hold = printer_hold(plan->printer, &run->plan.hold, on_held, run);
@@ -158,4 +213,9 @@ void shot_cancel(struct shot_run *run)
         camera_cancel(run->exposures[i].pending);
     let_printer_go(run);
     run_free(run);
+}
+
+bool shot_awaits(const struct shot_run *run, size_t camera)
+{
+    return run->exposures[camera].camera != NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* shot_queue: who wants a picture of a unit's cameras; one shot after another, because a printer is
- * held once at a time. A request is over when every camera's picture is stored or lost; whoever
- * waits for it gets the one answer then. Loop thread only. */
+ * held once at a time. Only a camera that is out of patience (shot.h) still owes its picture while
+ * the next shot is taken, of the others. A request is over when every camera's picture is stored or
+ * lost; whoever waits for it gets the one answer then. Loop thread only. */
 #ifndef AGENT_SHOT_QUEUE_H
 #define AGENT_SHOT_QUEUE_H
 
@@ -23,10 +24,13 @@ struct shot_request {
 };
 
 struct shot_queue_events {
-    /* How the shot is to be taken. */
+    /* How the shot is to be taken, with every camera. */
     void (*plan)(const struct shot_request *request, struct shot_plan *ret_plan, void *user);
-    /* The pictures are here; shot_queue_part() must follow for each camera, now or later. */
-    void (*taken)(const struct shot_request *request, const struct shot_result *shot, void *user);
+    /* The printer is not held for it, and why. */
+    void (*unheld)(const struct shot_request *request, const struct error *err, void *user);
+    /* The picture of one camera is here, or none comes; once for each. shot_queue_part() must
+     * follow, now or later. */
+    void (*taken)(const struct shot_request *request, const struct shot_result *result, void *user);
     /* A trigger came while this one still waited. */
     void (*gave_way)(const struct shot_request *request, void *user);
     /* Nothing waits and nothing is under way. */

@@ -33,6 +33,8 @@ enum {
     RETRY_FIRST_MS = 200,
     RETRY_MAX_MS = 1000,
     PREVIEW_PX = 960,
+    PATIENCE_TIMES = 3, /* what a shot usually takes */
+    PATIENCE_MORE_MS = 1000,
 };
 
 struct shot {
@@ -72,6 +74,9 @@ struct camera {
     uint32_t same_crc32;
     size_t same_len;
     int64_t same_count; /* identical pictures in a row; 0 = none yet */
+
+    bool failing;     /* the last shot had no picture */
+    int64_t usual_ms; /* what a shot takes, rather too much; -1 = none succeeded yet */
 
     struct list looked_at; /* pictures on their way to status.brightness */
     struct camera_status status;
@@ -124,9 +129,13 @@ static void settle(struct shot *shot)
 
 static void settle_with_picture(struct shot *shot, struct picture *picture)
 {
+    struct camera *camera = shot->camera;
+    int64_t took_ms = (clock_mono_us() - shot->asked_at_us) / 1000;
+
     shot->picture = picture_ref(picture);
     error_clear(&shot->error);
-    shot->camera->status.latency_ms = (clock_mono_us() - shot->asked_at_us) / 1000;
+    camera->status.latency_ms = took_ms;
+    camera->usual_ms = MAX(took_ms, camera->usual_ms * 7 / 8);
     settle(shot);
 }
 
@@ -134,6 +143,7 @@ static void settle_failed(struct shot *shot)
 {
     struct camera *camera = shot->camera;
 
+    camera->failing = true;
     camera->status.failures++;
     camera->status.error = shot->error;
     settle(shot);
@@ -369,6 +379,7 @@ static void accept_picture(struct camera *camera, struct picture *picture)
     note_sameness(camera, picture);
     note_size(camera, picture);
     look(camera, picture);
+    camera->failing = false;
     camera->status.connected = true;
     camera->status.last_frame_at = clock_wall_ms();
     camera->status.pictures++;
@@ -488,6 +499,7 @@ void camera_port_contact(struct camera_port *port, const struct error *err)
     struct error named;
 
     camera->status.connected = !err;
+    camera->failing = camera->failing && err;
     if (err)
         note_failure(camera, err, &named);
     else if (camera->status.error.code != -ESTALE)
@@ -556,6 +568,17 @@ struct gphoto2_device *camera_gphoto2(struct camera *camera)
     return camera->driver->gphoto2 ? camera->driver->gphoto2(camera->driver_state) : NULL;
 }
 
+int64_t camera_patience_ms(const struct camera *camera)
+{
+    int64_t timeout_ms = camera->settings->timeout_ms;
+
+    if (camera->failing)
+        return 0;
+    if (camera->usual_ms < 0)
+        return timeout_ms;
+    return MIN(camera->usual_ms * PATIENCE_TIMES + PATIENCE_MORE_MS, timeout_ms);
+}
+
 const char *camera_id(const struct camera *camera)
 {
     return camera->settings->id;
@@ -582,6 +605,7 @@ struct camera *camera_new(struct loop *loop, struct http *http,
     camera->settings = settings;
     camera->on_status = on_status;
     camera->user = user;
+    camera->usual_ms = -1;
     list_init(&camera->waiting);
     list_init(&camera->settled);
     list_init(&camera->looked_at);

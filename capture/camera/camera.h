@@ -90,6 +90,10 @@ void camera_cancel(struct shot *shot); /* done comes no more; NULL is fine */
  * NULL: not a camera of that kind. */
 struct gphoto2_device *camera_gphoto2(struct camera *camera);
 
+/* How long a printer or other cameras should wait for the picture of a shot that begins now: what
+ * it lately took and some more; 0: the last shot failed, and no contact was made since. */
+int64_t camera_patience_ms(const struct camera *camera);
+
 const char *camera_id(const struct camera *camera);
 const char *camera_kind(const struct camera *camera);
 void camera_get_status(const struct camera *camera, struct camera_status *ret_status);
