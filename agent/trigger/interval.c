@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* interval: every interval_s from the moment frames begin, on a fixed grid, so that a slow frame
  * does not shift the ones after it. A machine that slept catches up with one frame, not with all.
- */
+ *
+ * Grids begin at whole fifths of a second, so that units which one print has begun a few
+ * milliseconds apart ask in the same moment and share a camera's pictures. */
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/trigger/trigger.h"
 
 #include <stdlib.h>
+
+enum { BEGIN_MS = 200 };
 
 struct interval_trigger {
     const struct unit_settings *settings;
@@ -74,6 +78,8 @@ static void interval_set_active(void *self, bool active)
     if (timer_active(trigger->timer))
         return;
     trigger->next_at_ms = clock_mono_ms();
+    if (interval_ms(trigger) >= BEGIN_MS)
+        trigger->next_at_ms = (trigger->next_at_ms + BEGIN_MS - 1) / BEGIN_MS * BEGIN_MS;
     schedule(trigger);
 }
 

@@ -65,6 +65,11 @@ static void served(struct camera *camera, const struct shot *shot, bool stream)
 
 /* --- stills --- */
 
+static int scope_of(int index)
+{
+    return FAULT_ON_VIEW << index;
+}
+
 static void answer_still(struct camera *camera, int index, struct http_exchange *exchange)
 {
     int64_t now_us;
@@ -82,7 +87,7 @@ static void answer_still(struct camera *camera, int index, struct http_exchange 
     };
 
     served(camera, &shot, false);
-    spoil_and_answer(camera->faults, FAULT_ON_CAMERA, now_us, exchange, &answer);
+    spoil_and_answer(camera->faults, scope_of(index), now_us, exchange, &answer);
     blob_unref(shot.jpeg);
 }
 
@@ -158,10 +163,10 @@ static void end_streams(struct view *view)
         http_exchange_end(view->streams[--view->stream_count].exchange);
 }
 
-static bool hangs(struct camera *camera, int64_t now_us)
+static bool hangs(struct camera *camera, int index, int64_t now_us)
 {
-    return faults_hit(camera->faults, FAULT_CAM_HANG, FAULT_ON_CAMERA, now_us) ||
-           faults_hit(camera->faults, FAULT_HANG, FAULT_ON_CAMERA, now_us);
+    return faults_hit(camera->faults, FAULT_CAM_HANG, scope_of(index), now_us) ||
+           faults_hit(camera->faults, FAULT_HANG, scope_of(index), now_us);
 }
 
 static void tick_view(struct camera *camera, int index)
@@ -174,13 +179,13 @@ static void tick_view(struct camera *camera, int index)
     if (view->stream_count == 0)
         return;
     camera->config.look(&scene, camera->config.user);
-    if (faults_hit(camera->faults, FAULT_DROP, FAULT_ON_CAMERA, scene.time_us)) {
+    if (faults_hit(camera->faults, FAULT_DROP, scope_of(index), scene.time_us)) {
         end_streams(view);
         return;
     }
     push_endless(view);
     push_late(camera, view, scene.time_us);
-    if (hangs(camera, scene.time_us))
+    if (hangs(camera, index, scene.time_us))
         return;
     shot = shoot(camera, index, &now_us);
     push_or_delay(camera, view, now_us, part_of(&shot), shot);
@@ -277,7 +282,7 @@ bool camera_wants(const struct http_request *request)
 }
 
 /* A stream that some general fault keeps from starting is answered like a still without a body. */
-static bool spoil_stream_start(struct camera *camera, int64_t now_us,
+static bool spoil_stream_start(struct camera *camera, int index, int64_t now_us,
                                struct http_exchange *exchange)
 {
     static const enum fault_kind kinds[] = {FAULT_DROP, FAULT_HANG,    FAULT_503, FAULT_401,
@@ -286,10 +291,10 @@ static bool spoil_stream_start(struct camera *camera, int64_t now_us,
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         const struct fault *fault = &camera->faults->slots[kinds[i]];
 
-        if (!fault->active || !(fault->scope & FAULT_ON_CAMERA) || now_us >= fault->until_us ||
+        if (!fault->active || !(fault->scope & scope_of(index)) || now_us >= fault->until_us ||
             fault->count == 0)
             continue;
-        spoil_and_answer(camera->faults, FAULT_ON_CAMERA, now_us, exchange,
+        spoil_and_answer(camera->faults, scope_of(index), now_us, exchange,
                          &(struct http_answer){.status = 200, .content_type = "image/jpeg"});
         return true;
     }
@@ -301,17 +306,19 @@ void camera_handle(struct camera *camera, struct http_exchange *exchange,
 {
     const struct route *route = find_route(request->path);
     struct scene scene;
+    int scope;
 
     assert(route);
+    scope = scope_of(route->view);
     camera->config.look(&scene, camera->config.user);
-    if (faults_hit(camera->faults, FAULT_CAM_404, FAULT_ON_CAMERA, scene.time_us))
+    if (faults_hit(camera->faults, FAULT_CAM_404, scope, scene.time_us))
         http_exchange_answer(exchange, &(struct http_answer){.status = 404});
-    else if (faults_hit(camera->faults, FAULT_CAM_ENDLESS, FAULT_ON_CAMERA, scene.time_us))
+    else if (faults_hit(camera->faults, FAULT_CAM_ENDLESS, scope, scene.time_us))
         start_stream(camera, route->view, exchange, !route->stream, true);
     else if (route->stream) {
-        if (!spoil_stream_start(camera, scene.time_us, exchange))
+        if (!spoil_stream_start(camera, route->view, scene.time_us, exchange))
             start_stream(camera, route->view, exchange, false, false);
-    } else if (!hangs(camera, scene.time_us)) {
+    } else if (!hangs(camera, route->view, scene.time_us)) {
         answer_still(camera, route->view, exchange);
     }
 }

@@ -48,9 +48,11 @@ const char *fault_name(enum fault_kind kind)
 void faults_add(struct faults *faults, enum fault_kind kind, int scope, int64_t for_ms, int count,
                 int64_t ms, int64_t now_us)
 {
+    if (kind >= FAULT_CAM_FROZEN && !(scope & FAULT_ON_CAMERA))
+        scope = FAULT_ON_CAMERA;
     faults->slots[kind] = (struct fault){
         .active = true,
-        .scope = kind >= FAULT_CAM_FROZEN ? FAULT_ON_CAMERA : scope,
+        .scope = scope,
         .until_us = for_ms > 0 ? now_us + for_ms * 1000 : INT64_MAX,
         .count = count > 0 ? count : -1,
         .ms = ms,

@@ -31,7 +31,12 @@ enum fault_kind {
     FAULT_KINDS,
 };
 
-enum fault_scope { FAULT_ON_PRINTER = 1, FAULT_ON_CAMERA = 2, FAULT_ON_BOTH = 3 };
+enum fault_scope {
+    FAULT_ON_PRINTER = 1,
+    FAULT_ON_VIEW = 2, /* of the first camera; shifted by n of the others */
+    FAULT_ON_CAMERA = 6,
+    FAULT_ON_BOTH = 7
+};
 
 struct fault {
     bool active;
@@ -49,7 +54,8 @@ struct faults {
 bool fault_from_name(const char *name, enum fault_kind *ret_kind);
 const char *fault_name(enum fault_kind kind);
 
-/* for_ms and count: 0 = without that limit; when both are 0 the fault stays until cleared. */
+/* A fault of the pictures whose scope names no camera is of both. for_ms and count: 0 = without
+ * that limit; when both are 0 the fault stays until cleared. */
 void faults_add(struct faults *faults, enum fault_kind kind, int scope, int64_t for_ms, int count,
                 int64_t ms, int64_t now_us);
 void faults_clear(struct faults *faults);

@@ -218,7 +218,7 @@ void options_print_help(void)
         printf("\n");
     }
     printf("\nPrinter: http://HOST:PORT/rr_*   Camera: /camera.jpg /stream /camera2.jpg /stream2\n"
-           "Faults:  /sim/fault?what=NAME&for_ms=&count=&ms=&on=printer|camera   "
+           "Faults:  /sim/fault?what=NAME&for_ms=&count=&ms=&on=printer|camera|camera2   "
            "/sim/fault?what=none\n"
            "Truth:   /sim/state /sim/log   Commands: /sim/command?do=start|cancel|pause|resume|"
            "finish\n");

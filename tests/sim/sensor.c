@@ -106,14 +106,15 @@ static void replace_jpeg(struct shot *shot, struct blob *jpeg, const char *spoil
 static void spoil_bytes(struct sensor *sensor, int64_t now_us, struct shot *shot)
 {
     static const char page[] = "<html><body>camera is busy</body></html>";
+    int scope = FAULT_ON_VIEW << sensor->view;
 
-    if (faults_hit(sensor->faults, FAULT_CAM_TRUNCATED, FAULT_ON_CAMERA, now_us))
+    if (faults_hit(sensor->faults, FAULT_CAM_TRUNCATED, scope, now_us))
         replace_jpeg(shot, half_of(shot->jpeg), "cam_truncated");
-    if (faults_hit(sensor->faults, FAULT_CAM_GARBAGE, FAULT_ON_CAMERA, now_us))
+    if (faults_hit(sensor->faults, FAULT_CAM_GARBAGE, scope, now_us))
         replace_jpeg(shot, noise_of(shot->jpeg), "cam_garbage");
-    if (faults_hit(sensor->faults, FAULT_CAM_ZERO, FAULT_ON_CAMERA, now_us))
+    if (faults_hit(sensor->faults, FAULT_CAM_ZERO, scope, now_us))
         replace_jpeg(shot, empty_blob(), "cam_zero");
-    if (faults_hit(sensor->faults, FAULT_CAM_HTML, FAULT_ON_CAMERA, now_us))
+    if (faults_hit(sensor->faults, FAULT_CAM_HTML, scope, now_us))
         replace_jpeg(shot, blob_new(xmemdup(page, strlen(page)), strlen(page)), "cam_html");
 }
 
@@ -141,7 +142,7 @@ static void remember(struct sensor *sensor, const struct shot *shot)
 
 static bool hit(struct sensor *sensor, enum fault_kind kind, const struct scene *scene)
 {
-    return faults_hit(sensor->faults, kind, FAULT_ON_CAMERA, scene->time_us) != NULL;
+    return faults_hit(sensor->faults, kind, FAULT_ON_VIEW << sensor->view, scene->time_us) != NULL;
 }
 
 static struct shot repeat_last(struct sensor *sensor)
@@ -168,7 +169,7 @@ struct shot sensor_shoot(struct sensor *sensor, const struct scene *scene, uint3
 {
     bool frozen = hit(sensor, FAULT_CAM_FROZEN, scene) && sensor->last.jpeg;
     const struct fault *slow =
-        faults_hit(sensor->faults, FAULT_CAM_SLOW, FAULT_ON_CAMERA, scene->time_us);
+        faults_hit(sensor->faults, FAULT_CAM_SLOW, FAULT_ON_VIEW << sensor->view, scene->time_us);
     struct shot shot = frozen ? repeat_last(sensor) : expose(sensor, scene, frame);
 
     shot.late_ms = slow ? slow->ms : 0;

@@ -213,6 +213,10 @@ static int scope_of(const struct call *call)
 
     if (str_equal(on, "camera"))
         return FAULT_ON_CAMERA;
+    if (str_equal(on, "camera1"))
+        return FAULT_ON_VIEW;
+    if (str_equal(on, "camera2"))
+        return FAULT_ON_VIEW << 1;
     return str_equal(on, "both") ? FAULT_ON_BOTH : FAULT_ON_PRINTER;
 }
 
