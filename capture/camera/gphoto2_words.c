@@ -11,101 +11,15 @@
 #include <string.h>
 #include <strings.h>
 
-#define PROMPT      "gphoto2: {"
-#define NEW_FILE    "New file is in location "
-#define ON_CAMERA   " on the camera"
-#define ALNUM       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-#define VALUE_CHARS ALNUM "./+ -,:_()"
-#define PATH_CHARS  ALNUM "/._-()#+~"
+#define PROMPT     "gphoto2: {"
+#define NEW_FILE   "New file is in location "
+#define ON_CAMERA  " on the camera"
+#define ALNUM      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+#define PATH_CHARS ALNUM "/._-()#+~"
 
-enum { VALUE_MAX = 64, PATH_MAX_BYTES = 512, WORDS_MAX = 240, EXPOSURE_MAX_S = 3600 };
+enum { PATH_MAX_BYTES = 512, WORDS_MAX = 240, EXPOSURE_MAX_S = 3600 };
 
 /* --- what it may be told --- */
-
-static const char *const config_names[] = {
-    "aperture",
-    "assistlight",
-    "autoexposuremode",
-    "capturemode",
-    "capturetarget",
-    "colorspace",
-    "colortemperature",
-    "drivemode",
-    "expprogram",
-    "exposurecompensation",
-    "exposuremetermode",
-    "f-number",
-    "flashmode",
-    "focusmode",
-    "focusmode2",
-    "imageformat",
-    "imageformatcf",
-    "imageformatsd",
-    "imagequality",
-    "imagesize",
-    "iso",
-    "isoauto",
-    "longexpnr",
-    "meteringmode",
-    "picturestyle",
-    "shutterspeed",
-    "shutterspeed2",
-    "viewfinder",
-    "whitebalance",
-    NULL,
-};
-
-static const char *const config_folders[] = {
-    "/main/imgsettings/", "/main/capturesettings/", "/main/settings/", "", NULL,
-};
-
-static bool is_config_name(const char *name, size_t len)
-{
-    for (const char *const *at = config_names; *at; at++)
-        if (strlen(*at) == len && strncmp(*at, name, len) == 0)
-            return true;
-    return false;
-}
-
-static bool is_allowed(const char *name, size_t len)
-{
-    for (const char *const *folder = config_folders; *folder; folder++) {
-        size_t folder_len = strlen(*folder);
-
-        if (len > folder_len && str_starts_with(name, *folder) &&
-            is_config_name(name + folder_len, len - folder_len))
-            return true;
-    }
-    return false;
-}
-
-static int refuse_name(const char *name, size_t len, struct error *err)
-{
-    CLEANUP(buf_done) struct buf all = BUF_INIT(1024);
-    int rc = 0;
-
-    for (const char *const *at = config_names; *at && rc == 0; at++)
-        rc = buf_printf(&all, " %s", *at);
-    return error_set(err, -EINVAL, "'%.*s' is not among the settings that may be set:%s",
-                     (int)MIN(len, (size_t)64), name, buf_text(&all));
-}
-
-int gphoto2_config_check(const char *pair, struct error *err)
-{
-    const char *equals = strchr(pair, '=');
-    size_t len = equals ? (size_t)(equals - pair) : 0;
-
-    if (len == 0 || !equals[1])
-        return error_set(err, -EINVAL, "'%.64s' is not \"name=value\", as in \"iso=200\"", pair);
-    if (!is_allowed(pair, len))
-        return refuse_name(pair, len, err);
-    if (strlen(equals + 1) > VALUE_MAX || equals[1 + strspn(equals + 1, VALUE_CHARS)])
-        return error_set(err, -EINVAL,
-                         "the value of '%.*s' may have letters, digits and ./+ -,:_() only, at "
-                         "most %d",
-                         (int)len, pair, VALUE_MAX);
-    return 0;
-}
 
 /* "30", "1/60", "0.3", "2.5s"; 0: none of these. */
 static double seconds_of(const char *text)

@@ -10,10 +10,6 @@
 #include "agent/base/conf.h"
 #include "agent/base/process.h"
 
-/* "name=value", as --set-config takes it. Only settings of the exposure and of the picture, by
- * name ("iso") or by path ("/main/imgsettings/iso"); nothing that makes the camera do something
- * (actions, opcode). -EINVAL; err says what is allowed. */
-int gphoto2_config_check(const char *pair, struct error *err) MUST_CHECK;
 /* How long the exposure takes that these pairs ask for: "shutterspeed=30", "=1/60", "=0.5s"; 0 when
  * they do not say. */
 int64_t gphoto2_config_exposure_ms(const struct conf_strings *pairs);

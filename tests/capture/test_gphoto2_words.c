@@ -2,6 +2,7 @@
 /* test_gphoto2_words: what gphoto2 may be told, and what is made of what it says. */
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "capture/camera/gphoto2_config.h"
 #include "capture/camera/gphoto2_words.h"
 
 #include <setjmp.h>
