@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Installs the Debian packages that lapsed needs: sh conf/install-packages.sh SET…
 #   build  compiler and libraries      run   broker and ffmpeg
-#   page   npm, for the dashboard      test  what only the tests need (and page)
+#   page   npm, for the dashboard      test  what only the tests need (and page, device)
+#   device the virtual machine of tests/device (of x86-64 only)
 # Does nothing (and needs no root) when all of them are there.
 set -eu
 
@@ -13,9 +14,11 @@ packages() {
     run) echo ca-certificates mosquitto mosquitto-clients ffmpeg ;;
     page) command -v npm >/dev/null || echo nodejs npm ;; # Debian's or another
     test) echo clang mandoc libcmocka-dev libyaml-dev chromium gphoto2 libgphoto2-dev \
-        libexif-dev xz-utils "$(packages page)" ;;
+        libexif-dev xz-utils "$(packages page)" "$(packages device)" ;;
+    device) [ "$(uname -m)" != x86_64 ] || echo qemu-system-x86 linux-headers-amd64 make busybox-static \
+        cpio kmod acpica-tools ;;
     *)
-        echo "install-packages: unknown set '$1' (build, run, page, test)" >&2
+        echo "install-packages: unknown set '$1' (build, run, page, device, test)" >&2
         exit 64
         ;;
     esac
