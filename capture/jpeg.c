@@ -393,3 +393,90 @@ int jpeg_compress_yuv420(const uint8_t *planes, int width, int height, int quali
     *ret_len = len;
     return 0;
 }
+
+/* --- uncompressed pixels of cameras --- */
+
+/* From the range that video has to the one that JPEG has. */
+static void make_range_tables(bool full_range, uint8_t luma[256], uint8_t chroma[256])
+{
+    for (int i = 0; i < 256; i++) {
+        int y = full_range ? i : ((i - 16) * 255 + 109) / 219;
+        int c = full_range ? i : 128 + ((i - 128) * 255) / 224;
+
+        luma[i] = (uint8_t)MIN(MAX(y, 0), 255);
+        chroma[i] = (uint8_t)MIN(MAX(c, 0), 255);
+    }
+}
+
+/* Y, U, V one behind the other; U and V have half the width. */
+static void split_yuyv(const struct jpeg_pixels *pixels, uint8_t *planes)
+{
+    size_t pairs = (size_t)pixels->width / 2, rows = (size_t)pixels->height;
+    uint8_t *y = planes, *u = planes + 2 * pairs * rows, *v = u + pairs * rows;
+    uint8_t luma[256], chroma[256];
+
+    make_range_tables(pixels->full_range, luma, chroma);
+    for (size_t row = 0; row < rows; row++) {
+        const uint8_t *from = pixels->data + row * pixels->stride;
+
+        for (size_t i = 0; i < pairs; i++, from += 4) {
+            *y++ = luma[from[0]];
+            *u++ = chroma[from[1]];
+            *y++ = luma[from[2]];
+            *v++ = chroma[from[3]];
+        }
+    }
+}
+
+static int compress_yuyv(tjhandle handle, const struct jpeg_pixels *pixels, int quality,
+                         uint8_t **room, unsigned long *len)
+{
+    CLEANUP(free_p)
+    uint8_t *planes = xmalloc((size_t)pixels->width * (size_t)pixels->height * 2);
+
+    split_yuyv(pixels, planes);
+    return tjCompressFromYUV(handle, planes, pixels->width, 1, pixels->height, TJSAMP_422, room,
+                             len, quality, TJFLAG_NOREALLOC);
+}
+
+static int compress_rgb(tjhandle handle, const struct jpeg_pixels *pixels, int quality,
+                        uint8_t **room, unsigned long *len)
+{
+    return tjCompress2(handle, pixels->data, pixels->width, (int)pixels->stride, pixels->height,
+                       pixels->kind == JPEG_PIXELS_RGB ? TJPF_RGB : TJPF_BGR, room, len, TJSAMP_420,
+                       quality, TJFLAG_NOREALLOC);
+}
+
+static bool pixels_are_there(const struct jpeg_pixels *pixels)
+{
+    bool yuyv = pixels->kind == JPEG_PIXELS_YUYV;
+    size_t row_bytes = (size_t)pixels->width * (yuyv ? 2 : 3);
+
+    return pixels->width > 0 && pixels->height > 0 && !(yuyv && pixels->width % 2) &&
+           (int64_t)pixels->width * pixels->height <= PIXELS_MAX && pixels->stride >= row_bytes &&
+           pixels->stride <= INT32_MAX &&
+           pixels->len >= pixels->stride * (size_t)(pixels->height - 1) + row_bytes;
+}
+
+int jpeg_compress_pixels(const struct jpeg_pixels *pixels, int quality, uint8_t **ret_data,
+                         size_t *ret_len, struct error *err)
+{
+    CLEANUP(handle_done) tjhandle handle = tjInitCompress();
+    CLEANUP(free_p) uint8_t *room = NULL;
+    unsigned long len = 0;
+    int rc = -1;
+
+    if (!pixels_are_there(pixels))
+        return error_set(err, -EINVAL, "cannot compress %dx%d pixels of %zu bytes", pixels->width,
+                         pixels->height, pixels->len);
+    room = xmalloc(tjBufSize(pixels->width, pixels->height, TJSAMP_422));
+    if (handle && pixels->kind == JPEG_PIXELS_YUYV)
+        rc = compress_yuyv(handle, pixels, quality, &room, &len);
+    else if (handle)
+        rc = compress_rgb(handle, pixels, quality, &room, &len);
+    if (rc < 0)
+        return error_set(err, -EIO, "cannot compress the picture");
+    *ret_data = xrealloc(TAKE(room), len);
+    *ret_len = len;
+    return 0;
+}

@@ -37,4 +37,21 @@ int jpeg_shrink(const struct picture_pixels *pixels, int max_px, size_t max_byte
 int jpeg_compress_yuv420(const uint8_t *planes, int width, int height, int quality,
                          uint8_t **ret_data, size_t *ret_len, struct error *err) MUST_CHECK;
 
+/* Pixels as cameras bring them uncompressed. */
+enum jpeg_pixel_kind {
+    JPEG_PIXELS_YUYV, /* 4:2:2: Y0 U Y1 V */
+    JPEG_PIXELS_RGB,
+    JPEG_PIXELS_BGR,
+};
+struct jpeg_pixels {
+    enum jpeg_pixel_kind kind;
+    bool full_range; /* YUYV: 0–255 instead of 16–235 (ITU-R BT.601) */
+    const uint8_t *data;
+    size_t len, stride; /* bytes; stride from one row to the next */
+    int width, height;
+};
+/* The same for these: 4:2:2 of YUYV (whose width must be even), else 4:2:0. */
+int jpeg_compress_pixels(const struct jpeg_pixels *pixels, int quality, uint8_t **ret_data,
+                         size_t *ret_len, struct error *err) MUST_CHECK;
+
 #endif

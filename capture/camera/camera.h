@@ -30,9 +30,13 @@ struct camera_settings {
     int awb; /* index into rpicam_awb_choices */
     bool hflip, vflip;
     char *tuning_file;
+    char *device; /* v4l2 */
+    int format;   /* v4l2: index into v4l2_format_choices */
+    struct conf_strings controls;
+    int64_t quality;
     char *user, *password;
     int64_t width, height; /* expected (network) or drawn (pattern); 0 = whatever comes */
-    double fps;            /* pattern */
+    double fps;            /* pattern, v4l2 */
     int warm;              /* enum camera_warm */
     int64_t timeout_ms;    /* budget of one shot */
     int64_t latency_ms;    /* from exposure to the first byte here: subtracted from the arrival */

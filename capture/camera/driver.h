@@ -42,8 +42,8 @@ bool camera_port_wants(const struct camera_port *port, int64_t captured_at_mono_
 void camera_port_picture(struct camera_port *port, uint8_t *jpeg, size_t len,
                          int64_t captured_at_mono_us);
 /* The request failed; err is without the camera's name. -EACCES, -EPROTOTYPE (the url is of
- * another kind) and -ENOPKG (no such program) are final: asking again does not help, and may lock
- * the account. */
+ * another kind, or the device is not what the settings say) and -ENOPKG (no such program) are
+ * final: asking again does not help, and may lock the account. */
 void camera_port_failed(struct camera_port *port, const struct error *err);
 /* Contact made or lost, without a picture (stream connected, connection cut). err NULL = made. */
 void camera_port_contact(struct camera_port *port, const struct error *err);
@@ -53,8 +53,11 @@ extern const struct camera_driver camera_http_driver;
 extern const struct camera_driver camera_mjpeg_driver;
 extern const struct camera_driver camera_pattern_driver;
 extern const struct camera_driver camera_rpicam_driver;
+extern const struct camera_driver camera_v4l2_driver;
 
 /* Of the setting awb. */
 extern const char *const rpicam_awb_choices[];
+/* Of the setting format. */
+extern const char *const v4l2_format_choices[];
 
 #endif

@@ -6,11 +6,11 @@
 
 static const struct camera_driver *const drivers[] = {
     &camera_http_driver,    &camera_mjpeg_driver,  &camera_pattern_driver,
-    &camera_command_driver, &camera_rpicam_driver,
+    &camera_command_driver, &camera_rpicam_driver, &camera_v4l2_driver,
 };
 
 /* In the order of drivers. */
-const char *const camera_kinds[] = {"http", "mjpeg", "pattern", "command", "rpicam", NULL};
+const char *const camera_kinds[] = {"http", "mjpeg", "pattern", "command", "rpicam", "v4l2", NULL};
 
 _Static_assert(ARRAY_LEN(camera_kinds) == ARRAY_LEN(drivers) + 1, "a kind for each driver");
 
@@ -27,7 +27,7 @@ static const struct conf_field camera_fields[] = {
     CAMERA_FIELD(kind, .type = CONF_ENUM, .choices = camera_kinds, .flags = CONF_REQUIRED,
                  .help = "http: a still picture per request; mjpeg: a stream; pattern: a built-in "
                          "test picture; command: a program of your own; rpicam: the "
-                         "camera of a Raspberry Pi."),
+                         "camera of a Raspberry Pi; v4l2: a USB camera (/dev/video0)."),
     CAMERA_FIELD(url, .type = CONF_STRING, .max = 2048,
                  .help = "http, mjpeg: address of the picture or of the stream (http or https). "
                          "command: what {url} becomes."),
@@ -41,9 +41,22 @@ static const struct conf_field camera_fields[] = {
                          "raspistill, whichever is there."),
     CAMERA_FIELD(sensor, .type = CONF_INT, .fallback = "0", .max = 7,
                  .help = "rpicam: which camera, when there are several."),
+    CAMERA_FIELD(device, .type = CONF_STRING, .fallback = "/dev/video0", .max = 1024,
+                 .help = "v4l2: the camera, by path or by its name in /dev/v4l/by-id, which stays "
+                         "when it is plugged into another socket; lapsed --probe-cameras lists "
+                         "them."),
+    CAMERA_FIELD(format, .type = CONF_ENUM, .fallback = "auto", .choices = v4l2_format_choices,
+                 .help = "v4l2: which pictures to ask for: mjpg as the camera compresses them; "
+                         "yuyv and rgb are compressed here. auto: mjpg when it has it."),
+    CAMERA_FIELD(controls, .type = CONF_STRINGS, .max = 128,
+                 .help = "v4l2: exposure, focus, white balance … as name=value, in this order; "
+                         "lapsed --probe-cameras lists names and ranges."),
+    CAMERA_FIELD(quality, .type = CONF_INT, .fallback = "90", .min = 1, .max = 100,
+                 .help = "v4l2: quality of the JPEG that is made of yuyv and rgb."),
     CAMERA_FIELD(settle_ms, .type = CONF_INT, .fallback = "1000", .max = 60000, .unit = "ms",
                  .help = "rpicam: so long exposure and colours settle before each picture; not "
-                         "with both shutter_us and gain."),
+                         "with both shutter_us and gain. v4l2: after opening pictures are skipped "
+                         "for so long."),
     CAMERA_FIELD(shutter_us, .type = CONF_INT, .fallback = "0", .max = 240e6, .unit = "us",
                  .help = "rpicam: exposure time; 0 = automatic."),
     CAMERA_FIELD(gain, .type = CONF_FLOAT, .fallback = "0", .max = 64,
@@ -65,11 +78,12 @@ static const struct conf_field camera_fields[] = {
     CAMERA_FIELD(width, .type = CONF_INT, .fallback = "0", .max = 8192, .unit = "px",
                  .help =
                      "Pictures of another width are refused; 0 takes what comes. pattern: width "
-                     "to draw, 0 = 640."),
+                     "to draw, 0 = 640. v4l2: to ask for; 0 = the largest up to 1920x1080."),
     CAMERA_FIELD(height, .type = CONF_INT, .fallback = "0", .max = 8192, .unit = "px",
                  .help = "As width. pattern: 0 = 480."),
     CAMERA_FIELD(fps, .type = CONF_FLOAT, .fallback = "15", .min = 0.1, .max = 120, .unit = "fps",
-                 .help = "pattern: pictures per second that it could give."),
+                 .help = "pattern: pictures per second that it could give. v4l2: to ask for; the "
+                         "camera takes the nearest that it has."),
     CAMERA_FIELD(warm, .type = CONF_ENUM, .fallback = "auto", .choices = warm_choices,
                  .help = "Whether a stream stays connected between pictures: auto = while a job "
                          "runs."),

@@ -300,6 +300,21 @@ static void every_room_is_asked_about_its_settings(void **state)
     }
 }
 
+static void usb_cameras_are_checked_before_they_are_opened(void **state)
+{
+    load(*state, "cameras = ( { id = \"c\"; kind = \"v4l2\"; device = \"usb-046d_C920\";\n"
+                 "controls = [ \"focus_absolute=30\", \"focus_auto\" ];\n"
+                 "settle_ms = 4500; }, { id = \"d\"; kind = \"pattern\";\n"
+                 "format = \"mjpg\"; } );\n");
+    expect_problems(*state,
+                    ":1: cameras[0].timeout_ms: opening the camera and settle_ms = 4500 need about "
+                    "5500 ms; timeout_ms = 5000 is too short\n"
+                    ":2: cameras[0].controls: 'focus_auto' is not name=value, as "
+                    "\"focus_absolute=30\"\n"
+                    ":4: cameras[1].format: format is not for kind = \"pattern\": only for v4l2; "
+                    "take it out\n");
+}
+
 static void a_file_that_cannot_be_read_has_one_problem(void **state)
 {
     struct fixture *f = *state;
@@ -766,6 +781,7 @@ int main(void)
         TEST(what_is_required_is_missed_by_name),
         TEST(an_unknown_name_is_said_with_what_may_be_meant),
         TEST(every_room_is_asked_about_its_settings),
+        TEST(usb_cameras_are_checked_before_they_are_opened),
         TEST(a_file_that_cannot_be_read_has_one_problem),
         TEST(an_empty_file_gives_an_agent_of_defaults),
         TEST(media_lives_below_data_unless_said_otherwise),

@@ -34,6 +34,8 @@ const struct door_rule door_rules[] = {
     DOOR("openssl/", "mqtt/tls.c", "tests/"),
     DOOR("turbojpeg.h", "capture/jpeg.c", "tests/"),
     DOOR("jpeglib.h", "capture/jpeg.c", "tests/"),
+    DOOR("linux/videodev2.h", "capture/camera/v4l2_control.c", "capture/camera/v4l2_device.c",
+         "capture/camera/v4l2_format.c", "capture/camera/v4l2_node.c", "tests/"),
     DOOR("agent/base/conf_value.h", "agent/base/conf.c", "agent/base/conf_value.c"),
     DOOR("agent/printer/driver.h", "agent/printer/", "tests/agent/"),
     DOOR("agent/unit/inside.h", "agent/unit/unit.c", "agent/unit/"),
