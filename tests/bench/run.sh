@@ -93,7 +93,7 @@ case $load_before in
 *) say "the machine is busy (load $load_before): times will be worse than they are" ;;
 esac
 
-for phase in idle layers triggers parks memory shots payload flood storm; do
+for phase in idle layers triggers parks memory shots cameras payload flood storm; do
     agent $phase
 done
 
