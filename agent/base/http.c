@@ -65,6 +65,7 @@ struct http_request {
     CURL *easy;
     struct curl_slist *headers;
     char *peer; /* "host:port", for error texts */
+    char curl_error[CURL_ERROR_SIZE];
     int64_t connect_timeout_ms, timeout_ms, idle_timeout_ms;
     struct timer *idle_timer;
     bool has_user;
@@ -225,6 +226,20 @@ static int explain_write(struct http_request *request, struct error *err)
     return error_set(err, -ECANCELED, "answer of %s was not wanted", request->peer);
 }
 
+/* libcurl's words are "SSL certificate problem: self-signed certificate", "SSL: certificate subject
+ * name 'cam' does not match target host name '10.0.0.5'" and the like. */
+static int explain_certificate(struct http_request *request, struct error *err)
+{
+    const char *words = request->curl_error;
+    static const char *const prefixes[] = {"SSL certificate problem: ", "SSL: "};
+
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+        if (str_starts_with(words, prefixes[i]))
+            words += strlen(prefixes[i]);
+    return error_set(err, -EKEYREJECTED, "the TLS certificate of %s is not trusted: %s",
+                     request->peer, words[0] ? words : "unknown issuer");
+}
+
 static int explain(struct http_request *request, CURLcode code, struct error *err)
 {
     switch (code) {
@@ -246,7 +261,10 @@ static int explain(struct http_request *request, CURLcode code, struct error *er
     case CURLE_SEND_ERROR:
         return error_set(err, -ECONNRESET, "connection to %s was cut", request->peer);
     case CURLE_PEER_FAILED_VERIFICATION:
-        return error_set(err, -EPROTO, "the TLS certificate of %s is not trusted", request->peer);
+        return explain_certificate(request, err);
+    case CURLE_SSL_CACERT_BADFILE:
+        return error_set(err, -EKEYREJECTED, "%s: no certificates can be read from ca_file",
+                         request->peer);
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
         return error_set(err, -EPROTO, "%s does not answer with HTTP", request->peer);
@@ -549,6 +567,7 @@ static void set_rules(CURL *easy)
 static void set_callbacks(struct http_request *request)
 {
     SET(request->easy, CURLOPT_PRIVATE, request);
+    SET(request->easy, CURLOPT_ERRORBUFFER, request->curl_error);
     SET(request->easy, CURLOPT_HEADERFUNCTION, on_curl_header);
     SET(request->easy, CURLOPT_HEADERDATA, request);
     SET(request->easy, CURLOPT_WRITEFUNCTION, on_curl_body);
@@ -614,6 +633,15 @@ static void set_login(CURL *easy, const struct http_request_config *config)
     SET(easy, CURLOPT_PASSWORD, config->password ? config->password : "");
 }
 
+/* Only those in the file: the system's directory would be asked, too. */
+static void set_trust(CURL *easy, const struct http_request_config *config)
+{
+    if (!config->ca_file)
+        return;
+    SET(easy, CURLOPT_CAINFO, config->ca_file);
+    SET(easy, CURLOPT_CAPATH, NULL);
+}
+
 static struct http_request *request_new(struct http *http, const struct http_request_config *config)
 {
     struct http_request *request = xcalloc(1, sizeof(*request));
@@ -655,6 +683,7 @@ int http_start(struct http *http, const struct http_request_config *config, http
     set_method(request->easy, config);
     set_headers(request, config);
     set_login(request->easy, config);
+    set_trust(request->easy, config);
     if (request->idle_timeout_ms > 0)
         timer_start(request->idle_timer, request->idle_timeout_ms);
     if (!http->in_curl)

@@ -16,14 +16,15 @@ struct http_response {
     const char *content_type; /* NULL when there was none; valid during the call only */
     const char *body;         /* NUL-terminated; NULL when it was streamed */
     size_t body_len;
-    int64_t sent_at_mono_us;       /* when the request was started */
-    int64_t first_byte_at_mono_us; /* when the first byte of the body came; 0 = none */
+    int64_t sent_at_mono_us;           /* when the request was started */
+    int64_t first_byte_at_mono_us;     /* when the first byte of the body came; 0 = none */
     size_t bytes_sent, bytes_received; /* on the wire, headers included: for the bench */
 };
 
 /* result: 0 when an answer came whole, whatever its status (also a streamed one that ended);
- * -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH (name or route), -EMSGSIZE (body too large), -EPROTO (TLS
- * or protocol), -ECONNRESET (cut); err then tells it in words, without user or password. */
+ * -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH (name or route), -EMSGSIZE (body too large), -EPROTO
+ * (TLS or protocol), -EKEYREJECTED (the server's certificate is not trusted), -ECONNRESET (cut);
+ * err then tells it in words, without user or password. */
 typedef void (*http_done_fn)(int result, const struct http_response *response,
                              const struct error *err, void *user);
 /* Once, when the headers are there and before any data. Return false to give up (-ECANCELED). */
@@ -33,10 +34,11 @@ typedef void (*http_data_fn)(const uint8_t *data, size_t len, int64_t at_mono_us
 
 struct http_request_config {
     const char *url;
-    const char *method;         /* NULL = GET */
-    const char *const *headers; /* "Name: value", NULL-terminated; NULL = none */
-    const char *body;           /* NULL = none; copied */
+    const char *method;          /* NULL = GET */
+    const char *const *headers;  /* "Name: value", NULL-terminated; NULL = none */
+    const char *body;            /* NULL = none; copied */
     const char *user, *password; /* NULL = none; Basic or Digest as the server asks */
+    const char *ca_file;         /* PEM: who is trusted, instead of the system's; NULL = these */
     int64_t connect_timeout_ms;  /* 0 = 5 s */
     int64_t timeout_ms;          /* for the whole exchange; 0 = none (streams) */
     int64_t idle_timeout_ms;     /* no byte for so long; 0 = none; whole seconds, rounded up */

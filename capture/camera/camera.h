@@ -35,6 +35,7 @@ struct camera_settings {
     struct conf_strings controls;
     int64_t quality;
     char *user, *password;
+    char *ca_file;
     int64_t width, height; /* expected (network) or drawn (pattern); 0 = whatever comes */
     double fps;            /* pattern, v4l2 */
     int warm;              /* enum camera_warm */

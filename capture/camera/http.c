@@ -60,13 +60,14 @@ static void on_done(int result, const struct http_response *response, const stru
                     void *user)
 {
     struct still *still = user;
+    struct error failed = web_advise(err);
 
     timer_stop(still->patience);
     still->request = NULL;
     if (still->given_up.code)
         camera_port_failed(still->port, &still->given_up);
     else if (result < 0)
-        camera_port_failed(still->port, err);
+        camera_port_failed(still->port, &failed);
     else
         camera_port_picture(still->port, xmemdup(response->body, response->body_len),
                             response->body_len, response->sent_at_mono_us);

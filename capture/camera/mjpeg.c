@@ -139,7 +139,7 @@ static void on_done(int result, const struct http_response *response, const stru
     if (stream->broken.code)
         ended = stream->broken;
     else if (result < 0)
-        ended = *err;
+        ended = web_advise(err);
     on_lost(stream, &ended);
 }
 

@@ -75,6 +75,9 @@ static const struct conf_field camera_fields[] = {
     CAMERA_FIELD(user, .type = CONF_STRING, .max = 128,
                  .help = "Login of the camera (Basic or Digest)."),
     CAMERA_FIELD(password, .type = CONF_SECRET, .max = 256, .help = "Password of the login."),
+    CAMERA_FIELD(ca_file, .type = CONF_PATH,
+                 .help = "With https: certificates that are trusted instead of the system's, such "
+                         "as the camera's own (PEM)."),
     CAMERA_FIELD(width, .type = CONF_INT, .fallback = "0", .max = 8192, .unit = "px",
                  .help =
                      "Pictures of another width are refused; 0 takes what comes. pattern: width "
@@ -118,6 +121,8 @@ const struct camera_driver *camera_driver_of(int kind)
 
 static bool has_key(const struct camera_driver *driver, const char *key)
 {
+    if (str_equal(key, "warm"))
+        return driver->set_warm != NULL;
     for (const char *const *at = driver->keys; at && *at; at++)
         if (str_equal(*at, key))
             return true;

@@ -2,8 +2,9 @@
 #include "capture/camera/web.h"
 
 #include <errno.h>
+#include <strings.h>
 
-const char *const web_keys[] = {"url", "user", "password", NULL};
+const char *const web_keys[] = {"url", "user", "password", "ca_file", NULL};
 
 void web_settings_check(const struct camera_settings *settings, struct conf *conf, size_t index)
 {
@@ -16,6 +17,8 @@ void web_settings_check(const struct camera_settings *settings, struct conf *con
         conf_problem(conf, &camera_table, index, "url", "%s", err.text);
     if (settings->password && !settings->user)
         conf_problem(conf, &camera_table, index, "password", "a password needs a user");
+    if (settings->ca_file && settings->url && strncasecmp(settings->url, "https://", 8) != 0)
+        conf_problem(conf, &camera_table, index, "ca_file", "the url is not https");
 }
 
 struct http_request_config web_request(const struct camera_settings *settings)
@@ -28,6 +31,7 @@ struct http_request_config web_request(const struct camera_settings *settings)
         .headers = headers,
         .user = settings->user,
         .password = settings->password,
+        .ca_file = settings->ca_file,
         .connect_timeout_ms = web_patience_ms(settings),
         .max_body_bytes = (size_t)settings->max_bytes,
     };
@@ -36,6 +40,18 @@ struct http_request_config web_request(const struct camera_settings *settings)
 int64_t web_patience_ms(const struct camera_settings *settings)
 {
     return MAX(settings->timeout_ms / 2, 1);
+}
+
+struct error web_advise(const struct error *err)
+{
+    struct error advised = *err;
+
+    if (err->code == -EKEYREJECTED)
+        error_set(&advised, err->code,
+                  "%s; set ca_file to a file with its certificate or its "
+                  "maker's, and the url to the name in it",
+                  err->text);
+    return advised;
 }
 
 int web_check_status(int status, struct error *err)

@@ -17,6 +17,9 @@ struct http_request_config web_request(const struct camera_settings *settings);
 /* How long a camera may keep us waiting for the first sign of an answer. */
 int64_t web_patience_ms(const struct camera_settings *settings);
 
+/* The error of a request, with what a user can do about it. */
+struct error web_advise(const struct error *err) MUST_CHECK;
+
 /* 0 for a status with a picture behind it; -EACCES, -ENOENT, -EIO, in words. */
 int web_check_status(int status, struct error *err) MUST_CHECK;
 

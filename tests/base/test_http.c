@@ -507,6 +507,26 @@ static void password_is_sent_when_the_server_asks(void **state)
     assert_non_null(strstr(buf_text(&f->server.received), "Authorization: Basic bWU6c2VjcmV0\r\n"));
 }
 
+/* MD5(MD5("me:cam:secret") ":n0nce:" MD5("GET:/")), RFC 7616 without qop. */
+static void password_itself_is_not_sent_to_a_server_that_asks_for_a_digest(void **state)
+{
+    struct fixture *f = *state;
+    struct record *r = &f->records[0];
+
+    reply_always(f, HELLO, KEEP_OPEN);
+    f->server.replies[0].bytes = "HTTP/1.1 401 No\r\n"
+                                 "WWW-Authenticate: Digest realm=\"cam\", nonce=\"n0nce\"\r\n"
+                                 "Content-Length: 0\r\n\r\n";
+    start_plain(r, (struct http_request_config){.user = "me", .password = "secret"});
+    run_until_done(r);
+    assert_int_equal(r->result, 0);
+    assert_string_equal(r->body, "hello");
+    assert_non_null(strstr(buf_text(&f->server.received), "Authorization: Digest username=\"me\""));
+    assert_non_null(
+        strstr(buf_text(&f->server.received), "response=\"1492862da8b67250c2eb9acda01cc892\""));
+    assert_null(strstr(buf_text(&f->server.received), "bWU6c2VjcmV0"));
+}
+
 static void wrong_password_is_an_answer_announced_once(void **state)
 {
     struct record *r = run_against(
@@ -899,6 +919,7 @@ int main(void)
         TEST(request_is_short_and_as_asked),
         TEST(connection_is_used_again_unless_it_is_to_be_fresh),
         TEST(password_is_sent_when_the_server_asks),
+        TEST(password_itself_is_not_sent_to_a_server_that_asks_for_a_digest),
         TEST(wrong_password_is_an_answer_announced_once),
         TEST(closed_port_refuses),
         TEST(unknown_host_is_unreachable_and_no_password_is_told),

@@ -819,8 +819,13 @@ static void test_kinds_know_what_they_need(void **state)
         "  { id = \"b\"; kind = \"http\"; },\n"
         "  { id = \"c\"; kind = \"mjpeg\"; url = \"rtsp://x/\"; },\n"
         "  { id = \"d\"; kind = \"pattern\"; width = 641; height = 480; },\n"
-        "  { id = \"e\"; kind = \"pattern\"; width = 640; stale_after = 1; } );\n";
-    static const size_t problems[] = {0, 1, 1, 1, 2};
+        "  { id = \"e\"; kind = \"pattern\"; width = 640; stale_after = 1; },\n"
+        "  { id = \"f\"; kind = \"http\"; url = \"http://a/x\"; warm = \"always\"; },\n"
+        "  { id = \"g\"; kind = \"pattern\"; warm = \"never\"; },\n"
+        "  { id = \"h\"; kind = \"mjpeg\"; url = \"http://a/x\"; warm = \"never\"; },\n"
+        "  { id = \"i\"; kind = \"mjpeg\"; url = \"http://a/x\"; ca_file = \"/x.pem\"; },\n"
+        "  { id = \"j\"; kind = \"pattern\"; ca_file = \"/x.pem\"; } );\n";
+    static const size_t problems[] = {0, 1, 1, 1, 2, 1, 1, 0, 1, 1};
     int fd = mkstemp(path);
     FILE *file = fdopen(fd, "w");
     struct conf *conf;
