@@ -10,6 +10,8 @@
 #include "capture/jpeg.h"
 
 #include "agent/base/mem.h"
+#include "capture/exif.h"
+#include "capture/turn.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,6 +30,7 @@ enum {
     MARKER_SOI = 0xD8,
     MARKER_EOI = 0xD9,
     MARKER_SOS = 0xDA,
+    MARKER_APP1 = 0xE1,
 
     PIXELS_MAX = 50 * 1000 * 1000,
     THUMBNAIL_MIN_PX = 32, /* smaller is no picture any more */
@@ -37,7 +40,8 @@ struct walk {
     const uint8_t *data;
     size_t len, at;
     int width, height; /* 0 before SOF */
-    bool scanned;      /* a scan with something in it was seen */
+    size_t exif_at, exif_len;
+    bool scanned; /* a scan with something in it was seen */
     struct error *err;
 };
 
@@ -162,6 +166,14 @@ static int walk_scan(struct walk *walk)
     return 0;
 }
 
+static void walk_app1(struct walk *walk, const uint8_t *segment, unsigned len)
+{
+    if (walk->exif_len > 0 || !exif_is(segment, len))
+        return;
+    walk->exif_at = (size_t)(segment - walk->data);
+    walk->exif_len = len;
+}
+
 static int walk_segment(struct walk *walk, unsigned marker)
 {
     const uint8_t *segment;
@@ -179,6 +191,8 @@ static int walk_segment(struct walk *walk, unsigned marker)
     walk->at += len;
     if (is_sof(marker))
         rc = walk_sof(walk, marker, segment, len - 2);
+    if (marker == MARKER_APP1)
+        walk_app1(walk, segment, len - 2);
     if (rc == 0 && marker == MARKER_SOS && !walk->width)
         rc = error_set(walk->err, -EBADMSG, "damaged: no picture header");
     return rc == 0 && marker == MARKER_SOS ? walk_scan(walk) : rc;
@@ -216,11 +230,18 @@ int jpeg_check(const uint8_t *data, size_t len, struct jpeg_info *ret_info, stru
         rc = walk_marker(&walk);
     if (rc < 0)
         return rc;
-    *ret_info = (struct jpeg_info){walk.width, walk.height, walk.at};
+    *ret_info = (struct jpeg_info){.width = walk.width,
+                                   .height = walk.height,
+                                   .len = walk.at,
+                                   .exif_at = walk.exif_at,
+                                   .exif_len = walk.exif_len};
     return 0;
 }
 
-/* --- pixels --- */
+/* --- pixels ---
+ *
+ * A warning of the library is damage: the rest of the picture is grey or shifted. It is a picture
+ * all the same: many USB cameras leave a stray byte before the end of each. */
 
 static void handle_done(tjhandle *handle)
 {
@@ -373,6 +394,57 @@ int jpeg_shrink(const struct picture_pixels *pixels, int max_px, size_t max_byte
     return error_set(err, -EMSGSIZE, "a %dx%d picture does not fit into %d px and %zu bytes",
                      pixels->width, pixels->height, max_px, max_bytes);
 }
+
+/* --- turning --- */
+
+static int transform(tjhandle handle, const uint8_t *data, const struct jpeg_info *info,
+                     unsigned turn, uint8_t **ret_data, size_t *ret_len, struct error *err)
+{
+    static const int operations[] = {
+        [TURN_NONE] = TJXOP_NONE,           [TURN_HFLIP] = TJXOP_HFLIP,
+        [TURN_VFLIP] = TJXOP_VFLIP,         [TURN_180] = TJXOP_ROT180,
+        [TURN_TRANSPOSE] = TJXOP_TRANSPOSE, [TURN_90] = TJXOP_ROT90,
+        [TURN_270] = TJXOP_ROT270,          [TURN_TRANSPOSE | TURN_180] = TJXOP_TRANSVERSE,
+    };
+    tjtransform how = {.op = operations[turn], .options = TJXOPT_TRIM};
+    /* the largest that the picture can become, and all the segments that are copied */
+    size_t room_len = tjBufSize(info->width, info->height, TJSAMP_444) + info->len;
+    CLEANUP(free_p) uint8_t *room = xmalloc(room_len);
+    unsigned long len = room_len;
+
+    if (tjTransform(handle, data, info->len, 1, &room, &len, &how,
+                    TJFLAG_NOREALLOC | TJFLAG_LIMITSCANS) < 0 &&
+        tjGetErrorCode(handle) != TJERR_WARNING)
+        return refuse_pixels(handle, err);
+    *ret_data = xrealloc(TAKE(room), len);
+    *ret_len = len;
+    return 0;
+}
+
+int jpeg_turn(const uint8_t *data, size_t len, unsigned turn, uint8_t **ret_data,
+              struct jpeg_info *ret_info, struct error *err)
+{
+    CLEANUP(handle_done) tjhandle handle = tjInitTransform();
+    CLEANUP(free_p) uint8_t *turned = NULL;
+    struct jpeg_info info;
+    size_t turned_len = 0;
+    int rc = jpeg_check(data, len, &info, err);
+
+    if (rc == 0 && !handle)
+        rc = refuse_pixels(handle, err);
+    if (rc == 0)
+        rc = transform(handle, data, &info, turn, &turned, &turned_len, err);
+    if (rc == 0)
+        rc = jpeg_check(turned, turned_len, &info, err);
+    if (rc < 0)
+        return rc;
+    exif_set_upright(turned + info.exif_at, info.exif_len);
+    *ret_data = TAKE(turned);
+    *ret_info = info;
+    return 0;
+}
+
+/* --- from pixels --- */
 
 int jpeg_compress_yuv420(const uint8_t *planes, int width, int height, int quality,
                          uint8_t **ret_data, size_t *ret_len, struct error *err)

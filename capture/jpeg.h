@@ -10,6 +10,7 @@
 struct jpeg_info {
     int width, height;
     size_t len; /* up to and with EOI; what follows is padding or not ours, to be dropped */
+    size_t exif_at, exif_len; /* from "Exif" on, in the first APP1 that has it; len 0 = none */
 };
 
 /* Walks the markers from SOI through every scan to EOI: finds truncation, HTML, PNG, empty bodies,
@@ -31,6 +32,13 @@ int jpeg_decode(const uint8_t *data, size_t len, int max_px, struct picture_pixe
  * milliseconds: worker threads. */
 int jpeg_shrink(const struct picture_pixels *pixels, int max_px, size_t max_bytes,
                 uint8_t **ret_data, size_t *ret_len, struct error *err) MUST_CHECK;
+
+/* The picture turned, without decoding it and so without loss. An edge that is no whole block (8 or
+ * 16 px, by the colour subsampling) cannot be turned so and is cut off: 1920x1080 of 4:2:0 upside
+ * down is 1920x1072. The orientation of its EXIF is set to upright. turn: see turn.h. -EBADMSG. The
+ * caller frees. Blocks: worker threads. */
+int jpeg_turn(const uint8_t *data, size_t len, unsigned turn, uint8_t **ret_data,
+              struct jpeg_info *ret_info, struct error *err) MUST_CHECK;
 
 /* Compresses planar 4:2:0 (Y, U, V without padding) of even width and height; quality 1–100. The
  * caller frees. -EINVAL. Blocks: worker threads. */

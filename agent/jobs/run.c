@@ -216,11 +216,15 @@ static void on_video(int result, const char *camera, const struct video_result *
 {
     struct jobs *jobs = user;
     struct job *job = jobs->running;
+    struct journal_frame_totals totals = {0};
+    struct error unknown;
+    int rc = journal_frame_totals(jobs->services.journal, job->session, camera, &totals, &unknown);
     struct report_video about = {
         .job = job->id,
         .kind = job->kind,
         .session = job->session,
         .camera = camera,
+        .resized = rc == 0 ? totals.resized : 0,
         .ready_ms_after_end =
             job->print_ended_at > 0 ? clock_wall_ms() - job->print_ended_at : (int64_t)-1,
     };

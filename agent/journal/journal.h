@@ -72,7 +72,7 @@ struct journal_frame {
     int64_t age_ms;      /* capture after trigger */
     int64_t bytes;
     int width, height;
-    uint32_t crc32;
+    uint32_t crc32; /* of the picture as it came, before anything was written into it */
 };
 void journal_add_frame(struct journal *journal, const struct journal_frame *frame,
                        journal_done_fn done, void *user);
@@ -83,6 +83,8 @@ int journal_each_frame(struct journal *journal, const char *session, const char 
                        struct error *err) MUST_CHECK;
 struct journal_frame_totals {
     int64_t frames, bytes, last_seq, last_captured_at;
+    int width, height; /* of the first one; 0 = there is none */
+    int64_t resized;   /* frames of another size than the first */
 };
 int journal_frame_totals(struct journal *journal, const char *session, const char *camera,
                          struct journal_frame_totals *ret_totals, struct error *err) MUST_CHECK;

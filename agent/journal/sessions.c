@@ -206,8 +206,12 @@ int journal_frame_totals(struct journal *journal, const char *session, const cha
     const char *texts[] = {session, camera};
     struct reading *reading;
     int rc = reading_begin(journal_database(journal),
-                           "SELECT count(*), sum(bytes), max(seq), max(captured_at) FROM frames"
-                           " WHERE session = ? AND camera = ?",
+                           "SELECT count(*), sum(f.bytes), max(f.seq), max(f.captured_at),"
+                           " first.width, first.height,"
+                           " sum(f.width <> first.width OR f.height <> first.height)"
+                           " FROM frames f JOIN (SELECT width, height FROM frames"
+                           "  WHERE session = ?1 AND camera = ?2 ORDER BY seq LIMIT 1) first"
+                           " WHERE f.session = ?1 AND f.camera = ?2",
                            texts, ARRAY_LEN(texts), &reading, err);
 
     if (rc < 0)
@@ -219,6 +223,9 @@ int journal_frame_totals(struct journal *journal, const char *session, const cha
             .bytes = reading_int(reading, 1),
             .last_seq = reading_int(reading, 2),
             .last_captured_at = reading_int(reading, 3),
+            .width = (int)reading_int(reading, 4),
+            .height = (int)reading_int(reading, 5),
+            .resized = reading_int(reading, 6),
         };
     reading_end(reading);
     return MIN(rc, 0);

@@ -89,6 +89,7 @@ cJSON *report_video(const struct report_video *about, const struct video_result 
     json_add_null(json, "url");
     json_add_int(json, "frames", video->frames);
     json_add_int(json, "dropped_frames", video->dropped_frames);
+    json_add_int(json, "resized_frames", about->resized);
     json_add_int(json, "missed", about->missed);
     json_add_number(json, "duration_s", video->duration_s, 3);
     json_add_number(json, "fps", video->fps, 3);

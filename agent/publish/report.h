@@ -19,6 +19,7 @@ cJSON *report_picture(const char *camera, const struct picture *picture,
 struct report_video {
     const char *job, *kind, *session, *camera;
     int64_t missed;
+    int64_t resized;            /* frames of another size than the first, fitted in */
     int64_t ready_ms_after_end; /* -1: not the final one */
 };
 cJSON *report_video(const struct report_video *about, const struct video_result *video) MUST_CHECK;

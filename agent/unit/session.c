@@ -410,3 +410,13 @@ int64_t session_camera_frames(const struct session *session, size_t camera)
     track_get_totals(session->members[camera].track, &totals);
     return totals.frames;
 }
+
+int64_t session_camera_resized(const struct session *session, const char *camera)
+{
+    struct track_totals totals = {0};
+
+    for (size_t i = 0; i < session->member_count; i++)
+        if (str_equal(track_camera(session->members[i].track), camera))
+            track_get_totals(session->members[i].track, &totals);
+    return totals.resized;
+}

@@ -90,6 +90,8 @@ struct session_totals {
 };
 void session_get_totals(const struct session *session, struct session_totals *ret_totals);
 /* Frames of one camera (its index in the unit's list). */
+/* Frames of the camera that have another size than its first. */
+int64_t session_camera_resized(const struct session *session, const char *camera);
 int64_t session_camera_frames(const struct session *session, size_t camera);
 bool session_building(const struct session *session);
 

@@ -103,15 +103,26 @@ static void on_looked(void *user)
         announce_ready(entry->track);
 }
 
+static void count_frame(struct track_totals *totals, int64_t bytes, int width, int height,
+                        int64_t captured_at)
+{
+    if (totals->frames++ == 0) {
+        totals->width = width;
+        totals->height = height;
+    }
+    totals->resized += width != totals->width || height != totals->height;
+    totals->bytes += bytes;
+    totals->last_frame_at = captured_at;
+}
+
 static void take_in(struct entry *entry)
 {
     struct track *track = entry->track;
     const struct picture *picture = entry->picture;
 
     entry->durable = true;
-    track->totals.frames++;
-    track->totals.bytes += (int64_t)picture->len;
-    track->totals.last_frame_at = clock_wall_of_mono_ms(picture->captured_at_mono_us / 1000);
+    count_frame(&track->totals, (int64_t)picture->len, picture->width, picture->height,
+                clock_wall_of_mono_ms(picture->captured_at_mono_us / 1000));
     if (track->video)
         video_add_frame(track->video, entry->seq, entry->path, picture->width, picture->height);
 }
@@ -257,9 +268,8 @@ static void adopt(struct track *track, const struct stored_frame *stored)
                       NULL, NULL);
     if (track->video)
         video_add_frame(track->video, stored->seq, path, stored->width, stored->height);
-    track->totals.frames++;
-    track->totals.bytes += (int64_t)stored->bytes;
-    track->totals.last_frame_at = stored->modified_at;
+    count_frame(&track->totals, (int64_t)stored->bytes, stored->width, stored->height,
+                stored->modified_at);
     track->next_seq = stored->seq + 1;
 }
 
@@ -287,6 +297,9 @@ static int recover(struct track *track, struct error *err)
     track->totals.frames = totals.frames;
     track->totals.bytes = totals.bytes;
     track->totals.last_frame_at = totals.last_captured_at;
+    track->totals.width = totals.width;
+    track->totals.height = totals.height;
+    track->totals.resized = totals.resized;
     track->next_seq = totals.last_seq + 1;
     rc = open_video(track, err);
     if (rc == 0)

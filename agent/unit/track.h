@@ -91,6 +91,8 @@ void track_stop_preview(struct track *track);
 struct track_totals {
     int64_t frames, bytes;
     int64_t last_frame_at; /* wall ms; 0 = none */
+    int width, height;     /* of the first frame; 0 = none */
+    int64_t resized;       /* frames of another size than that; the video fits them in */
     struct video_state video;
 };
 void track_get_totals(const struct track *track, struct track_totals *ret_totals);

@@ -77,6 +77,7 @@ static struct report_video about_build(const struct unit *unit, const struct job
         .session = session_id(unit->session),
         .camera = camera,
         .missed = session_missed(unit->session),
+        .resized = session_camera_resized(unit->session, camera),
         .ready_ms_after_end = ready_ms,
     };
 }

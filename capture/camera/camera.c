@@ -21,8 +21,10 @@
 #include "agent/base/str.h"
 #include "capture/camera/driver.h"
 #include "capture/crc32.h"
+#include "capture/exif.h"
 #include "capture/jpeg.h"
 #include "capture/look.h"
+#include "capture/turn.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -70,6 +72,8 @@ struct camera {
     int64_t retry_at_us;
     int64_t back_off_ms;
 
+    unsigned turn;        /* what the device does not do itself */
+    struct list turning;  /* pictures on a worker, on their way to the shots */
     struct picture *last; /* for SHARE_MS */
     uint32_t same_crc32;
     size_t same_len;
@@ -151,6 +155,30 @@ static void settle_failed(struct shot *shot)
 
 /* --- towards the driver --- */
 
+struct turning {
+    struct list link;
+    struct camera *camera; /* NULL: it is gone */
+    struct picture *picture;
+    unsigned turn;
+    uint8_t *turned;
+    struct jpeg_info info;
+    int result;
+    struct error err;
+};
+
+/* Its picture is here and is being turned. */
+static bool is_served(const struct shot *shot)
+{
+    struct turning *turning;
+
+    LIST_FOR_EACH(&shot->camera->turning, turning, struct turning, link)
+    {
+        if (shot->not_before_us <= turning->picture->captured_at_mono_us)
+            return true;
+    }
+    return false;
+}
+
 /* When the driver may be asked: what it brings then is new enough, its latency included. */
 static int64_t due_at_us(const struct shot *shot)
 {
@@ -173,7 +201,7 @@ static void plan(struct camera *camera)
     LIST_FOR_EACH(&camera->waiting, shot, struct shot, link)
     {
         next_us = MIN(next_us, shot->deadline_us);
-        if (!camera->requested)
+        if (!camera->requested && !is_served(shot))
             next_us = MIN(next_us, MAX(due_at_us(shot), camera->retry_at_us));
     }
     if (list_empty(&camera->waiting) && camera->engaged)
@@ -207,7 +235,7 @@ static bool is_any_due(const struct camera *camera, int64_t now_us)
 
     LIST_FOR_EACH(&camera->waiting, shot, struct shot, link)
     {
-        if (due_at_us(shot) <= now_us)
+        if (due_at_us(shot) <= now_us && !is_served(shot))
             return true;
     }
     return false;
@@ -255,22 +283,30 @@ static int check_size(const struct camera *camera, const struct jpeg_info *info,
                      info->height, (int)settings->width, (int)settings->height);
 }
 
-/* Takes jpeg over in any case. NULL: err says why. */
-static struct picture *validate(const struct camera *camera, uint8_t *jpeg, size_t len,
-                                struct error *err)
+static struct picture *make_picture(uint8_t *jpeg, const struct jpeg_info *info)
 {
-    CLEANUP(free_p) uint8_t *owned = jpeg;
-    struct jpeg_info info = {0};
-    struct picture *picture;
+    struct picture *picture = picture_new(jpeg, info->len);
 
-    if (jpeg_check(owned, len, &info, err) < 0 || check_size(camera, &info, err) < 0)
-        return NULL;
-    picture = picture_new(TAKE(owned), info.len);
-    picture->width = info.width;
-    picture->height = info.height;
+    picture->width = info->width;
+    picture->height = info->height;
     picture->crc32 = crc32_of(picture->jpeg, picture->len);
     picture->received_at_mono_us = clock_mono_us();
     return picture;
+}
+
+/* Takes jpeg over in any case. NULL: err says why. turn: what makes it upright. */
+static struct picture *validate(const struct camera *camera, uint8_t *jpeg, size_t len,
+                                unsigned *ret_turn, struct error *err)
+{
+    CLEANUP(free_p) uint8_t *owned = jpeg;
+    struct jpeg_info info = {0};
+    int orientation;
+
+    if (jpeg_check(owned, len, &info, err) < 0 || check_size(camera, &info, err) < 0)
+        return NULL;
+    orientation = exif_orientation(owned + info.exif_at, info.exif_len);
+    *ret_turn = turn_then(turn_of_orientation(orientation), camera->turn);
+    return make_picture(TAKE(owned), &info);
 }
 
 /* A camera that hangs behind its web server goes on giving its last picture. */
@@ -408,7 +444,7 @@ static void retry(struct camera *camera, const struct error *err)
     camera->back_off_ms = MIN(camera->back_off_ms * 2, (int64_t)RETRY_MAX_MS);
     LIST_FOR_EACH(&camera->waiting, shot, struct shot, link)
     {
-        if (due_at_us(shot) > now_us)
+        if (due_at_us(shot) > now_us || is_served(shot))
             continue;
         shot->error = *err;
         if (is_final(err->code) || camera->retry_at_us >= shot->deadline_us)
@@ -440,7 +476,7 @@ static bool wants(const struct camera *camera, int64_t captured_at_us)
 
     LIST_FOR_EACH(&camera->waiting, shot, struct shot, link)
     {
-        if (shot->not_before_us <= captured_at_us)
+        if (shot->not_before_us <= captured_at_us && !is_served(shot))
             return true;
     }
     return false;
@@ -456,24 +492,96 @@ bool camera_port_wants(const struct camera_port *port, int64_t captured_at_mono_
     return wants(port->camera, less_latency(port->camera, captured_at_mono_us));
 }
 
+/* --- upright --- */
+
+static void turning_free(struct turning *turning)
+{
+    list_remove(&turning->link);
+    picture_unref(turning->picture);
+    free(turning->turned);
+    free(turning);
+}
+
+static void run_turn(void *user)
+{
+    struct turning *turning = user;
+    const struct picture *picture = turning->picture;
+
+    turning->result = jpeg_turn(picture->jpeg, picture->len, turning->turn, &turning->turned,
+                                &turning->info, &turning->err);
+}
+
+static void accept_turned(struct turning *turning)
+{
+    struct picture *picture = make_picture(TAKE(turning->turned), &turning->info);
+
+    picture->captured_at_mono_us = turning->picture->captured_at_mono_us;
+    picture->received_at_mono_us = turning->picture->received_at_mono_us;
+    accept_picture(turning->camera, picture);
+    picture_unref(picture);
+}
+
+static void on_turned(void *user)
+{
+    struct turning *turning = user;
+    struct camera *camera = turning->camera;
+
+    list_remove(&turning->link);
+    if (camera && turning->result == 0)
+        accept_turned(turning);
+    else if (camera && !list_empty(&camera->waiting))
+        refuse_picture(camera, &turning->err);
+    turning_free(turning);
+    if (camera)
+        plan(camera);
+}
+
+static void start_turn(struct camera *camera, struct picture *picture, unsigned turn)
+{
+    struct turning *turning = xcalloc(1, sizeof(*turning));
+
+    turning->camera = camera;
+    turning->picture = picture_ref(picture);
+    turning->turn = turn;
+    list_append(&camera->turning, &turning->link);
+    loop_work(camera->loop, run_turn, on_turned, turning);
+}
+
+static void leave_turning(struct camera *camera)
+{
+    struct turning *turning;
+
+    LIST_FOR_EACH(&camera->turning, turning, struct turning, link)
+    {
+        turning->camera = NULL;
+        list_remove(&turning->link);
+    }
+}
+
+/* --- the driver's answers --- */
+
 void camera_port_picture(struct camera_port *port, uint8_t *jpeg, size_t len,
                          int64_t captured_at_mono_us)
 {
     struct camera *camera = port->camera;
     int64_t captured_at_us = less_latency(camera, captured_at_mono_us);
     struct picture *picture = NULL;
+    unsigned turn = TURN_NONE;
     struct error err = {0};
 
     camera->requested = false;
     if (wants(camera, captured_at_us)) {
-        picture = validate(camera, jpeg, len, &err);
+        picture = validate(camera, jpeg, len, &turn, &err);
     } else {
         free(jpeg);
         error_set(&err, -ESTALE, "the picture is older than the moment asked for");
     }
     if (picture) {
         picture->captured_at_mono_us = captured_at_us;
-        accept_picture(camera, picture);
+        if (turn != TURN_NONE)
+            start_turn(camera, picture, turn);
+        else
+            accept_picture(camera, picture);
         picture_unref(picture);
     } else if (!list_empty(&camera->waiting)) {
         refuse_picture(camera, &err);
@@ -608,6 +716,7 @@ struct camera *camera_new(struct loop *loop, struct http *http,
     camera->usual_ms = -1;
     list_init(&camera->waiting);
     list_init(&camera->settled);
+    list_init(&camera->turning);
     list_init(&camera->looked_at);
     camera->status.brightness = -1;
     camera->work_timer = timer_new(loop, on_work, camera);
@@ -615,6 +724,8 @@ struct camera *camera_new(struct loop *loop, struct http *http,
     camera->forget_timer = timer_new(loop, on_forget, camera);
     reset_retries(camera);
     camera->driver = camera_driver_of(settings->kind);
+    if (!camera->driver->turns || !camera->driver->turns(settings))
+        camera->turn = turn_of_settings(settings->hflip, settings->vflip, (int)settings->rotation);
     camera->driver_state = camera->driver->open(&camera->port, loop, http, settings);
     update_warm(camera);
     return camera;
@@ -644,6 +755,7 @@ void camera_free(struct camera *camera)
     free_shots(&camera->waiting);
     free_shots(&camera->settled);
     free_looked_at(&camera->looked_at);
+    leave_turning(camera);
     timer_free(camera->forget_timer);
     timer_free(camera->deliver_timer);
     timer_free(camera->work_timer);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* camera: one camera, whatever its kind; asked for pictures that are newer than a given moment.
+ * They come upright: as its EXIF says that it was held, then as its settings say.
  *
  * A picture counts only when its capture time is after the moment asked for, it is a whole JPEG of
  * the expected size, and it came before the deadline; a bad one is refused, counted and tried again
@@ -25,10 +26,9 @@ struct camera_settings {
     char *url;
     struct conf_strings command; /* program and words, with placeholders */
     char *program;               /* rpicam; NULL = what is there */
-    int64_t sensor, settle_ms, shutter_us, rotation;
+    int64_t sensor, settle_ms, shutter_us;
     double gain;
     int awb; /* index into rpicam_awb_choices */
-    bool hflip, vflip;
     char *tuning_file;
     char *device; /* v4l2 */
     int format;   /* v4l2: index into v4l2_format_choices */
@@ -36,13 +36,17 @@ struct camera_settings {
     int64_t quality;
     char *user, *password;
     char *ca_file;
-    int64_t width, height; /* expected (network) or drawn (pattern); 0 = whatever comes */
-    double fps;            /* pattern, v4l2 */
-    int warm;              /* enum camera_warm */
-    int64_t timeout_ms;    /* budget of one shot */
-    int64_t latency_ms;    /* from exposure to the first byte here: subtracted from the arrival */
-    int64_t max_bytes;     /* of one picture */
-    int64_t stale_after;   /* identical pictures in a row that mean a frozen camera; 0 = off */
+    /* Of the picture as the camera gives it, not turned: expected (network) or drawn (pattern); 0 =
+     * whatever comes. */
+    int64_t width, height;
+    bool hflip, vflip;   /* before it is turned */
+    int64_t rotation;    /* degrees clockwise: 0, 90, 180, 270 */
+    double fps;          /* pattern, v4l2 */
+    int warm;            /* enum camera_warm */
+    int64_t timeout_ms;  /* budget of one shot */
+    int64_t latency_ms;  /* from exposure to the first byte here: subtracted from the arrival */
+    int64_t max_bytes;   /* of one picture */
+    int64_t stale_after; /* identical pictures in a row that mean a frozen camera; 0 = off */
 };
 extern const char *const camera_kinds[];     /* in the order of the drivers, NULL-terminated */
 extern const struct conf_table camera_table; /* list "cameras" */

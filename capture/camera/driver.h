@@ -13,6 +13,9 @@ struct camera_driver {
     /* Its settings beyond those that every kind has, NULL-terminated; NULL = none. Those of other
      * kinds are refused. */
     const char *const *keys;
+    /* Whether the device brings its pictures turned and mirrored as these settings say; NULL =
+     * never. What it does not do is done to them here. */
+    bool (*turns)(const struct camera_settings *settings);
     /* settings_check: see camera_settings_check(); NULL = nothing to check. */
     void (*check)(const struct camera_settings *settings, struct conf *conf, size_t index);
     /* Makes the driver's own state; connects nothing yet. settings->timeout_ms and latency_ms may

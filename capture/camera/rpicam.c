@@ -83,6 +83,25 @@ static void add_gain(struct program_args *args, const char *option, double gain)
     program_args_add(args, "%g", gain);
 }
 
+/* The sensor is read out the other way round; on its side it cannot be. */
+static bool rpicam_turns(const struct camera_settings *settings)
+{
+    return settings->rotation % 180 == 0;
+}
+
+/* options: for the angle and for each mirroring. */
+static void add_turn(const struct camera_settings *settings, struct program_args *args,
+                     const char *const *options)
+{
+    if (!rpicam_turns(settings))
+        return;
+    add_number(args, options[0], settings->rotation);
+    if (settings->hflip)
+        program_args_add(args, "%s", options[1]);
+    if (settings->vflip)
+        program_args_add(args, "%s", options[2]);
+}
+
 static void add_rpicam_args(const struct camera_settings *settings, struct program_args *args)
 {
     add_words(args,
@@ -99,11 +118,7 @@ static void add_rpicam_args(const struct camera_settings *settings, struct progr
     add_number(args, "--shutter", settings->shutter_us);
     add_gain(args, "--gain", settings->gain);
     add_pair(args, "--awb", rpicam_awb_choices[settings->awb]);
-    add_number(args, "--rotation", settings->rotation);
-    if (settings->hflip)
-        program_args_add(args, "--hflip");
-    if (settings->vflip)
-        program_args_add(args, "--vflip");
+    add_turn(settings, args, (const char *const[]){"--rotation", "--hflip", "--vflip"});
 }
 
 static void add_raspistill_args(const struct camera_settings *settings, struct program_args *args)
@@ -116,11 +131,7 @@ static void add_raspistill_args(const struct camera_settings *settings, struct p
     add_number(args, "-ss", settings->shutter_us);
     add_gain(args, "-ag", settings->gain);
     add_pair(args, "-awb", raspistill_awb[settings->awb]);
-    add_number(args, "-rot", settings->rotation);
-    if (settings->hflip)
-        program_args_add(args, "-hf");
-    if (settings->vflip)
-        program_args_add(args, "-vf");
+    add_turn(settings, args, (const char *const[]){"-rot", "-hf", "-vf"});
 }
 
 /* The program to run, by the name to call it. -ENOPKG. */
@@ -175,9 +186,6 @@ static void rpicam_check(const struct camera_settings *settings, struct conf *co
                      "the exposure needs about %lld ms; timeout_ms = %lld leaves %lld",
                      (long long)needed_ms, (long long)settings->timeout_ms,
                      (long long)program_patience_ms(settings));
-    if (settings->rotation != 0 && settings->rotation != 180)
-        conf_problem(conf, &camera_table, index, "rotation",
-                     "the camera can turn the picture by 0 or 180 degrees only");
 }
 
 static void *rpicam_open(struct camera_port *port, struct loop *loop, struct http *http,
@@ -189,13 +197,13 @@ static void *rpicam_open(struct camera_port *port, struct loop *loop, struct htt
     return program_new(port, loop, settings, &kind);
 }
 
-static const char *const rpicam_keys[] = {"program", "sensor",      "settle_ms", "shutter_us",
-                                          "gain",    "awb",         "rotation",  "hflip",
-                                          "vflip",   "tuning_file", NULL};
+static const char *const rpicam_keys[] = {"program", "sensor", "settle_ms",   "shutter_us",
+                                          "gain",    "awb",    "tuning_file", NULL};
 
 const struct camera_driver camera_rpicam_driver = {
     .kind = "rpicam",
     .keys = rpicam_keys,
+    .turns = rpicam_turns,
     .check = rpicam_check,
     .open = rpicam_open,
     .close = program_close,

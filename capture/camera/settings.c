@@ -63,12 +63,6 @@ static const struct conf_field camera_fields[] = {
                  .help = "rpicam: amplification of the sensor; 0 = automatic."),
     CAMERA_FIELD(awb, .type = CONF_ENUM, .fallback = "auto", .choices = rpicam_awb_choices,
                  .help = "rpicam: white balance."),
-    CAMERA_FIELD(rotation, .type = CONF_INT, .fallback = "0", .max = 180, .unit = "degrees",
-                 .help = "rpicam: 180 turns the picture upside down; 0 does not."),
-    CAMERA_FIELD(hflip, .type = CONF_BOOL, .fallback = "false",
-                 .help = "rpicam: mirror the picture left to right."),
-    CAMERA_FIELD(vflip, .type = CONF_BOOL, .fallback = "false",
-                 .help = "rpicam: mirror the picture top to bottom."),
     CAMERA_FIELD(tuning_file, .type = CONF_PATH,
                  .help = "rpicam: tuning file of the sensor, as for one without an infrared "
                          "filter."),
@@ -78,12 +72,22 @@ static const struct conf_field camera_fields[] = {
     CAMERA_FIELD(ca_file, .type = CONF_PATH,
                  .help = "With https: certificates that are trusted instead of the system's, such "
                          "as the camera's own (PEM)."),
-    CAMERA_FIELD(width, .type = CONF_INT, .fallback = "0", .max = 8192, .unit = "px",
-                 .help =
-                     "Pictures of another width are refused; 0 takes what comes. pattern: width "
-                     "to draw, 0 = 640. v4l2: to ask for; 0 = the largest up to 1920x1080."),
+    CAMERA_FIELD(
+        width, .type = CONF_INT, .fallback = "0", .max = 8192, .unit = "px",
+        .help = "Pictures of another width are refused, as the camera gives them, before they "
+                "are turned; 0 takes what comes. pattern: width to draw, 0 = 640. v4l2: to ask "
+                "for; 0 = the largest up to 1920x1080."),
     CAMERA_FIELD(height, .type = CONF_INT, .fallback = "0", .max = 8192, .unit = "px",
                  .help = "As width. pattern: 0 = 480."),
+    CAMERA_FIELD(hflip, .type = CONF_BOOL, .fallback = "false",
+                 .help = "Mirror the picture left to right."),
+    CAMERA_FIELD(vflip, .type = CONF_BOOL, .fallback = "false",
+                 .help = "Mirror the picture top to bottom."),
+    CAMERA_FIELD(rotation, .type = CONF_INT, .fallback = "0", .max = 270, .unit = "degrees",
+                 .help =
+                     "Turn the picture (mirrored as said) clockwise by 0, 90, 180 or 270, without "
+                     "loss; an edge that is no whole block of the JPEG is cut off, at most "
+                     "15 px."),
     CAMERA_FIELD(fps, .type = CONF_FLOAT, .fallback = "15", .min = 0.1, .max = 120, .unit = "fps",
                  .help = "pattern: pictures per second that it could give. v4l2: to ask for; the "
                          "camera takes the nearest that it has."),
@@ -171,6 +175,9 @@ void camera_settings_check(const struct camera_settings *settings, struct conf *
     if (settings->stale_after == 1)
         conf_problem(conf, &camera_table, index, "stale_after",
                      "one picture is always the same as itself: 0, or 2 and more");
+    if (settings->rotation % 90 != 0)
+        conf_problem(conf, &camera_table, index, "rotation",
+                     "a picture can be turned by 0, 90, 180 or 270 degrees");
     check_foreign(settings, conf, index);
     if (driver->check)
         driver->check(settings, conf, index);

@@ -36,3 +36,25 @@ uint8_t *picture_make_grey(int width, int height, int grey, size_t *ret_len)
         abort();
     return jpeg;
 }
+
+uint8_t *picture_with_segment(const uint8_t *jpeg, size_t len, int marker, const void *data,
+                              size_t data_len, size_t *ret_len)
+{
+    uint8_t *all = xmalloc(len + data_len + 4);
+
+    memcpy(all, jpeg, 2);
+    all[2] = 0xFF;
+    all[3] = (uint8_t)marker;
+    all[4] = (uint8_t)((data_len + 2) >> 8);
+    all[5] = (uint8_t)(data_len + 2);
+    memcpy(all + 6, data, data_len);
+    memcpy(all + 6 + data_len, jpeg + 2, len - 2);
+    *ret_len = len + data_len + 4;
+    return all;
+}
+
+/* Big-endian TIFF, one entry: tag 0x0112, SHORT, 1 value, 6. */
+const uint8_t picture_exif_lying[] = {'E', 'x', 'i', 'f', 0, 0,    'M',  'M', 0, 42, 0,
+                                      0,   0,   8,   0,   1, 0x01, 0x12, 0,   3, 0,  0,
+                                      0,   1,   0,   6,   0, 0,    0,    0,   0, 0};
+const size_t picture_exif_lying_len = sizeof(picture_exif_lying);

@@ -24,7 +24,8 @@ struct program_rig {
     int result;
     char text[512];
     int64_t captured_at_us;
-    size_t len;
+    size_t len; /* that the picture has to have; 0 = any */
+    int width, height;
 };
 
 /* For cmocka. */

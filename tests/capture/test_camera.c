@@ -5,6 +5,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "capture/camera/camera.h"
+#include "capture/exif.h"
 #include "capture/jpeg.h"
 #include "tests/capture/pictures.h"
 #include "tests/capture/script_server.h"
@@ -29,6 +30,7 @@ enum step {
     STEP_PICTURE,
     STEP_SAME_PICTURE,
     STEP_OTHER_SIZE,
+    STEP_LYING, /* its EXIF says: turn me clockwise */
     STEP_HTML,
     STEP_NOT_FOUND,
     STEP_LOGIN,
@@ -114,6 +116,16 @@ static void send_endless(struct script_peer *peer)
         peer_send(peer, zeros, sizeof(zeros));
 }
 
+static void send_lying(struct script_peer *peer, const uint8_t *jpeg, size_t len)
+{
+    size_t lying_len;
+    CLEANUP(free_p)
+    uint8_t *lying = picture_with_segment(jpeg, len, 0xE1, picture_exif_lying,
+                                          picture_exif_lying_len, &lying_len);
+
+    peer_answer(peer, 200, "image/jpeg", lying, lying_len);
+}
+
 static void play(struct fixture *f, struct script_peer *peer, enum step step)
 {
     size_t len;
@@ -126,6 +138,9 @@ static void play(struct fixture *f, struct script_peer *peer, enum step step)
     case STEP_SAME_PICTURE:
     case STEP_OTHER_SIZE:
         peer_answer(peer, 200, "image/jpeg", jpeg, len);
+        break;
+    case STEP_LYING:
+        send_lying(peer, jpeg, len);
         break;
     case STEP_CUT:
         peer_answer(peer, 200, "image/jpeg", jpeg, len / 2);
@@ -278,6 +293,12 @@ static struct camera_status status_of(const struct fixture *f)
 
     camera_get_status(f->camera, &status);
     return status;
+}
+
+static void stop(struct fixture *f)
+{
+    camera_free(f->camera);
+    f->camera = NULL;
 }
 
 static void on_pause_over(void *user)
@@ -780,6 +801,93 @@ static void test_endless_picture_of_a_stream_is_cut_off(void **state)
     assert_int_equal(f->requests, 2);
 }
 
+/* --- upright --- */
+
+static void expect_size(const struct seen *seen, int width, int height)
+{
+    struct jpeg_info info = {0};
+
+    assert_int_equal(seen->result, 0);
+    assert_int_equal(seen->picture->width, width);
+    assert_int_equal(seen->picture->height, height);
+    assert_int_equal(jpeg_check(seen->picture->jpeg, seen->picture->len, &info, NULL), 0);
+    assert_int_equal(info.width, width);
+    assert_int_equal(info.len, seen->picture->len);
+}
+
+static void test_pictures_come_turned_and_their_size_is_checked_before(void **state)
+{
+    static const enum step script[] = {STEP_PICTURE, STEP_OTHER_SIZE, STEP_PICTURE, STEP_END};
+    struct fixture *f = *state;
+    int64_t asked_us;
+
+    f->settings.rotation = 270;
+    f->settings.width = 64;
+    f->settings.height = 48;
+    start(f, KIND_HTTP, script);
+    expect_size(shoot_and_wait(f, 0), 48, 64);
+    asked_us = clock_mono_us();
+    expect_size(shoot_and_wait(f, 0), 48, 64);
+    assert_true(f->seen[1].picture->captured_at_mono_us >= asked_us);
+    assert_int_equal(status_of(f).refused, 1);
+    assert_int_equal(f->requests, 3);
+}
+
+static void test_what_exif_says_is_done_once_and_then_the_settings(void **state)
+{
+    static const enum step script[] = {STEP_LYING, STEP_PICTURE, STEP_LYING, STEP_END};
+    struct fixture *f = *state;
+    struct jpeg_info info = {0};
+
+    start(f, KIND_HTTP, script);
+    expect_size(shoot_and_wait(f, 0), 48, 64);
+    assert_int_equal(jpeg_check(f->seen[0].picture->jpeg, f->seen[0].picture->len, &info, NULL), 0);
+    assert_int_equal(exif_orientation(f->seen[0].picture->jpeg + info.exif_at, info.exif_len), 1);
+    assert_true(info.exif_len > 0);
+    expect_size(shoot_and_wait(f, 0), 64, 48);
+    stop(f);
+    f->settings.rotation = 90;
+    start(f, KIND_HTTP, script + 2);
+    expect_size(shoot_and_wait(f, 0), 64, 48); /* 90 and 90 */
+}
+
+static void test_a_stream_that_is_turned_shares_its_pictures(void **state)
+{
+    static const enum step script[] = {STEP_STREAM, STEP_END};
+    struct fixture *f = *state;
+
+    f->settings.rotation = 90;
+    start(f, KIND_MJPEG, script);
+    for (int i = 0; i < 4; i++)
+        camera_shoot(f->camera, 0, 0, on_done, f);
+    wait_done(f, 4);
+    for (int i = 0; i < 4; i++)
+        expect_size(&f->seen[i], 48, 64);
+    assert_int_equal(status_of(f).refused, 0);
+    assert_int_equal(status_of(f).pictures, 1);
+}
+
+static void test_a_camera_may_go_while_its_picture_is_turned(void **state)
+{
+    static const enum step script[] = {STEP_PICTURE, STEP_END};
+    struct fixture *f = *state;
+
+    f->settings.rotation = 90;
+    for (int rounds = 0; rounds < 30; rounds++) {
+        int done = f->done;
+
+        start(f, KIND_HTTP, script);
+        camera_shoot(f->camera, 0, 0, on_done, f);
+        f->requests = 0;
+        while (f->requests == 0 && !f->late)
+            loop_run_once(f->loop);
+        for (int i = 0; i < rounds % 10 && f->done == done; i++)
+            loop_run_once(f->loop);
+        stop(f);
+    }
+    assert_false(f->late);
+}
+
 /* --- pattern --- */
 
 static void test_pattern_gives_new_pictures_of_the_size_asked(void **state)
@@ -899,6 +1007,10 @@ int main(void)
         camera_test(test_silent_stream_is_opened_again_within_the_budget),
         camera_test(test_bad_picture_of_a_stream_is_followed_by_the_next),
         camera_test(test_endless_picture_of_a_stream_is_cut_off),
+        camera_test(test_pictures_come_turned_and_their_size_is_checked_before),
+        camera_test(test_what_exif_says_is_done_once_and_then_the_settings),
+        camera_test(test_a_stream_that_is_turned_shares_its_pictures),
+        camera_test(test_a_camera_may_go_while_its_picture_is_turned),
         camera_test(test_pattern_gives_new_pictures_of_the_size_asked),
         cmocka_unit_test(test_kinds_know_what_they_need),
     };

@@ -96,6 +96,21 @@ static void all_settings_reach_rpicam_still(void **state)
                     "--gain 2.5 --awb daylight --rotation 180 --hflip --vflip");
 }
 
+/* The sensor cannot lie on its side: then all of the turning is ours. */
+static void a_quarter_turn_is_not_asked_of_the_program(void **state)
+{
+    struct program_rig *f = *state;
+
+    install_good(f, "rpicam-still");
+    f->len = 0;
+    f->settings.rotation = 90;
+    f->settings.hflip = true;
+    start(f);
+    expect_words(f, "rpicam-still --nopreview --encoding jpg --output - --timeout 1000 --awb auto");
+    assert_int_equal(f->width, 48);
+    assert_int_equal(f->height, 64);
+}
+
 static void older_name_takes_the_same_words(void **state)
 {
     struct program_rig *f = *state;
@@ -232,7 +247,7 @@ static void mistakes_in_the_settings_are_named(void **state)
                    NULL);
     expect_problem(f, "kind = \"rpicam\"; shutter_us = 3000000;",
                    "the exposure needs about 5000 ms; timeout_ms = 5000 leaves 4500");
-    expect_problem(f, "kind = \"rpicam\"; rotation = 90;", "0 or 180 degrees only");
+    expect_problem(f, "kind = \"rpicam\"; rotation = 45;", "by 0, 90, 180 or 270 degrees");
     expect_problem(f, "kind = \"http\"; url = \"http://x/\"; shutter_us = 5;",
                    "shutter_us is not for kind = \"http\": only for rpicam; take it out");
 }
@@ -245,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         rpicam_test(exposure_settles_when_it_is_automatic),
         rpicam_test(all_settings_reach_rpicam_still),
+        rpicam_test(a_quarter_turn_is_not_asked_of_the_program),
         rpicam_test(older_name_takes_the_same_words),
         rpicam_test(raspistill_is_told_in_its_own_words),
         rpicam_test(newest_program_is_taken_unless_one_is_named),

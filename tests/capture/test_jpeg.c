@@ -59,17 +59,8 @@ static uint8_t *with_thumbnail(const uint8_t *jpeg, size_t len, size_t *ret_len)
 {
     size_t thumb_len;
     CLEANUP(free_p) uint8_t *thumb = picture_make(16, 16, 9, &thumb_len);
-    uint8_t *all = xmalloc(len + thumb_len + 4);
 
-    memcpy(all, jpeg, 2);
-    all[2] = 0xFF;
-    all[3] = 0xE1;
-    all[4] = (uint8_t)((thumb_len + 2) >> 8);
-    all[5] = (uint8_t)(thumb_len + 2);
-    memcpy(all + 6, thumb, thumb_len);
-    memcpy(all + 6 + thumb_len, jpeg + 2, len - 2);
-    *ret_len = len + thumb_len + 4;
-    return all;
+    return picture_with_segment(jpeg, len, 0xE1, thumb, thumb_len, ret_len);
 }
 
 static void test_end_of_embedded_thumbnail_is_not_the_end(void **state)

@@ -5,6 +5,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
 #include "agent/base/str.h"
+#include "capture/jpeg.h"
 #include "tests/capture/pictures.h"
 #include "tests/e2e/frames.h"
 
@@ -142,6 +143,78 @@ static void test_a_frozen_camera_is_flagged_and_then_refused(void **state)
     rig_pass(rig);
 }
 
+/* --- upright --- */
+
+/* The brightness of a place of the frame that was stored, in tenths of width and height. */
+static int stored_grey(const cJSON *frame, int x_tenths, int y_tenths)
+{
+    CLEANUP(free_p) char *jpeg = NULL;
+    CLEANUP(picture_pixels_done) struct picture_pixels pixels = {0};
+    bool damaged = true;
+    size_t len, at;
+
+    assert_int_equal(path_read_file(json_get_string(frame, "file"), 1 << 20, &jpeg, &len, NULL), 0);
+    assert_int_equal(jpeg_decode((const uint8_t *)jpeg, len, 2000, &pixels, &damaged, NULL), 0);
+    assert_false(damaged);
+    at = (size_t)(pixels.height * y_tenths / 10 * pixels.width + pixels.width * x_tenths / 10);
+    return pixels.rgb[3 * at];
+}
+
+/* Bright in the upper left quarter, as the camera gives it. */
+static void show_corner(struct rig *rig, int width, int height)
+{
+    size_t luma = (size_t)width * (size_t)height, len;
+    CLEANUP(free_p) uint8_t *planes = xmalloc(luma * 3 / 2);
+    CLEANUP(free_p) uint8_t *jpeg = NULL;
+
+    memset(planes, 128, luma * 3 / 2);
+    for (int y = 0; y < height; y++)
+        memset(planes + y * width, 40, (size_t)width);
+    for (int y = 0; y < height / 2; y++)
+        memset(planes + y * width, 220, (size_t)width / 2);
+    assert_int_equal(jpeg_compress_yuv420(planes, width, height, 90, &jpeg, &len, NULL), 0);
+    show(rig, jpeg, len);
+}
+
+static void test_a_turned_camera_gives_turned_frames_and_thumbnails(void **state)
+{
+    struct rig *rig = begin(state, CAMERA "rotation = 90; width = 320; height = 240;" UNIT);
+    const cJSON *frame;
+
+    show_corner(rig, 320, 240);
+    frame = take(rig);
+    assert_int_equal((int)event_number(frame, "width"), 240);
+    assert_int_equal((int)event_number(frame, "height"), 320);
+    assert_in_range(stored_grey(frame, 8, 2), 210, 230); /* upper right now */
+    assert_in_range(stored_grey(frame, 2, 2), 30, 50);
+    assert_in_range(stored_grey(frame, 8, 8), 30, 50);
+    RIG_WAIT(rig, json_number(rig_look(rig, "image/test/last/meta", "frame")) > 0);
+    assert_int_equal((int)json_number(rig_look(rig, "image/test/last/meta", "width")), 240);
+    RIG_WAIT(rig, json_number(rig_look(rig, "camera/test/status", "size.height")) == 320);
+    rig_pass(rig);
+}
+
+/* K4: kept, flagged; the video has the size of the first and says how many it had to fit in. */
+static void test_a_size_that_changes_is_kept_and_flagged_and_told_with_the_video(void **state)
+{
+    struct rig *rig = begin(state, CAMERA UNIT);
+    const cJSON *ready;
+
+    assert_int_equal(flag_count(take_grey(rig, 320, 240, 100)), 0);
+    assert_true(is_flagged(take_grey(rig, 240, 320, 101), "resized"));
+    assert_int_equal(flag_count(take_grey(rig, 240, 320, 102)), 0);
+    assert_true(is_flagged(take_grey(rig, 320, 240, 103), "resized"));
+    assert_non_null(rig_command(rig, "unit/garden/cmd/finish", NULL));
+    events_await(rig, "video_ready", 1, EVENT_DEADLINE_MS);
+    ready = rig_event(rig, "video_ready", 0);
+    assert_int_equal((int)event_number(ready, "frames"), 4);
+    assert_int_equal((int)event_number(ready, "dropped_frames"), 0);
+    assert_int_equal((int)event_number(ready, "resized_frames"), 2);
+    assert_int_equal((int)event_number(ready, "width"), 320);
+    assert_int_equal((int)event_number(ready, "height"), 240);
+    rig_pass(rig);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
 
 int main(void)
@@ -150,6 +223,8 @@ int main(void)
         TEST(test_brightness_is_told_in_event_status_meta_and_answer),
         TEST(test_black_and_overexposed_pictures_are_kept_and_flagged),
         TEST(test_a_frozen_camera_is_flagged_and_then_refused),
+        TEST(test_a_turned_camera_gives_turned_frames_and_thumbnails),
+        TEST(test_a_size_that_changes_is_kept_and_flagged_and_told_with_the_video),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
