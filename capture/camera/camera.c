@@ -431,7 +431,8 @@ static void accept_picture(struct camera *camera, struct picture *picture)
 
 static bool is_final(int code)
 {
-    return code == -EACCES || code == -EPROTOTYPE || code == -ENOPKG || code == -EKEYREJECTED;
+    return code == -EACCES || code == -EPROTOTYPE || code == -ENOPKG || code == -EKEYREJECTED ||
+           code == -EINVAL;
 }
 
 /* The shots that the driver was asked for try again, or fail when there is no time left for it. */

@@ -25,7 +25,10 @@ struct camera_settings {
     int kind; /* index into camera_kinds */
     char *url;
     struct conf_strings command; /* program and words, with placeholders */
-    char *program;               /* rpicam; NULL = what is there */
+    char *program;               /* rpicam, gphoto2; NULL = what is there */
+    char *port, *model;          /* gphoto2; NULL = the first camera */
+    struct conf_strings config;  /* gphoto2: name=value */
+    bool keep_on_camera;         /* gphoto2 */
     int64_t sensor, settle_ms, shutter_us;
     double gain;
     int awb; /* index into rpicam_awb_choices */

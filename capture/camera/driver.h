@@ -45,13 +45,15 @@ bool camera_port_wants(const struct camera_port *port, int64_t captured_at_mono_
 void camera_port_picture(struct camera_port *port, uint8_t *jpeg, size_t len,
                          int64_t captured_at_mono_us);
 /* The request failed; err is without the camera's name. -EACCES, -EPROTOTYPE (the url is of
- * another kind, or the device is not what the settings say) and -ENOPKG (no such program) are
- * final: asking again does not help, and may lock the account. */
+ * another kind, or the device is not what the settings say), -ENOPKG (no such program) and -EINVAL
+ * (a setting that the camera cannot take) are final: asking again does not help, and may lock the
+ * account. */
 void camera_port_failed(struct camera_port *port, const struct error *err);
 /* Contact made or lost, without a picture (stream connected, connection cut). err NULL = made. */
 void camera_port_contact(struct camera_port *port, const struct error *err);
 
 extern const struct camera_driver camera_command_driver;
+extern const struct camera_driver camera_gphoto2_driver;
 extern const struct camera_driver camera_http_driver;
 extern const struct camera_driver camera_mjpeg_driver;
 extern const struct camera_driver camera_pattern_driver;

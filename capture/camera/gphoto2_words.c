@@ -109,8 +109,8 @@ static const struct program_advice advice[] = {
     {"I/O in progress", -EBUSY, "the camera is busy with something else"},
     {"PTP Timeout", -ETIMEDOUT, "the camera does not answer; switch it off and on"},
     {"Timeout reading", -ETIMEDOUT, "the camera does not answer; switch it off and on"},
-    {"PTP I/O Error", -EIO, BROKEN},
-    {"I/O problem", -EIO, BROKEN},
+    {"PTP I/O Error", -EREMOTEIO, BROKEN},
+    {"I/O problem", -EREMOTEIO, BROKEN},
     {NULL, 0, NULL},
 };
 

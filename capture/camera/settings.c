@@ -5,12 +5,13 @@
 #include "capture/camera/driver.h"
 
 static const struct camera_driver *const drivers[] = {
-    &camera_http_driver,    &camera_mjpeg_driver,  &camera_pattern_driver,
-    &camera_command_driver, &camera_rpicam_driver, &camera_v4l2_driver,
+    &camera_http_driver,   &camera_mjpeg_driver, &camera_pattern_driver, &camera_command_driver,
+    &camera_rpicam_driver, &camera_v4l2_driver,  &camera_gphoto2_driver,
 };
 
 /* In the order of drivers. */
-const char *const camera_kinds[] = {"http", "mjpeg", "pattern", "command", "rpicam", "v4l2", NULL};
+const char *const camera_kinds[] = {"http",   "mjpeg", "pattern", "command",
+                                    "rpicam", "v4l2",  "gphoto2", NULL};
 
 _Static_assert(ARRAY_LEN(camera_kinds) == ARRAY_LEN(drivers) + 1, "a kind for each driver");
 
@@ -27,7 +28,8 @@ static const struct conf_field camera_fields[] = {
     CAMERA_FIELD(kind, .type = CONF_ENUM, .choices = camera_kinds, .flags = CONF_REQUIRED,
                  .help = "http: a still picture per request; mjpeg: a stream; pattern: a built-in "
                          "test picture; command: a program of your own; rpicam: the "
-                         "camera of a Raspberry Pi; v4l2: a USB camera (/dev/video0)."),
+                         "camera of a Raspberry Pi; v4l2: a USB camera (/dev/video0); gphoto2: a "
+                         "DSLR or mirrorless camera."),
     CAMERA_FIELD(url, .type = CONF_STRING, .max = 2048,
                  .help = "http, mjpeg: address of the picture or of the stream (http or https). "
                          "command: what {url} becomes."),
@@ -38,7 +40,21 @@ static const struct conf_field camera_fields[] = {
                          "id."),
     CAMERA_FIELD(program, .type = CONF_STRING, .max = 1024,
                  .help = "rpicam: the program to use; without it rpicam-still, libcamera-still or "
-                         "raspistill, whichever is there."),
+                         "raspistill, whichever is there. gphoto2: the program to use instead of "
+                         "gphoto2."),
+    CAMERA_FIELD(port, .type = CONF_STRING, .max = 64,
+                 .help = "gphoto2: where the camera is, as in usb:001,004, when there are several; "
+                         "gphoto2 --auto-detect shows it. It changes when the camera is plugged in "
+                         "again: prefer model."),
+    CAMERA_FIELD(model, .type = CONF_STRING, .max = 128,
+                 .help = "gphoto2: which camera, when there are several, as gphoto2 --auto-detect "
+                         "names it."),
+    CAMERA_FIELD(config, .type = CONF_STRINGS, .max = 256,
+                 .help = "gphoto2: settings of the camera, each as name=value, made when it is "
+                         "opened; gphoto2 --list-config and --get-config show what there is."),
+    CAMERA_FIELD(keep_on_camera, .type = CONF_BOOL, .fallback = "false",
+                 .help = "gphoto2: leave each picture on the camera's card, too (with "
+                         "capturetarget=Memory card)."),
     CAMERA_FIELD(sensor, .type = CONF_INT, .fallback = "0", .max = 7,
                  .help = "rpicam: which camera, when there are several."),
     CAMERA_FIELD(device, .type = CONF_STRING, .fallback = "/dev/video0", .max = 1024,
@@ -92,8 +108,9 @@ static const struct conf_field camera_fields[] = {
                  .help = "pattern: pictures per second that it could give. v4l2: to ask for; the "
                          "camera takes the nearest that it has."),
     CAMERA_FIELD(warm, .type = CONF_ENUM, .fallback = "auto", .choices = warm_choices,
-                 .help = "Whether a stream stays connected between pictures: auto = while a job "
-                         "runs."),
+                 .help =
+                     "Whether a stream stays connected, or a camera of kind gphoto2 open, between "
+                     "pictures: auto = while a job runs."),
     CAMERA_FIELD(timeout_ms, .type = CONF_INT, .fallback = "5000", .min = 100, .max = 120000,
                  .unit = "ms", .flags = CONF_RELOAD,
                  .help = "Time for one picture, retries included; a request without an answer is "

@@ -157,7 +157,7 @@ static void messages_become_advice(void **state)
     expect_explained("ERROR: Canon EOS Capture failed to release: Perhaps no focus?", -EIO,
                      "manual focus");
     expect_explained("PTP Store Full", -ENOSPC, "card is full");
-    expect_explained("*** Error ***\nPTP I/O Error", -EIO, "its cable");
+    expect_explained("*** Error ***\nPTP I/O Error", -EREMOTEIO, "its cable");
 }
 
 static void unknown_messages_are_told_as_they_are(void **state)
