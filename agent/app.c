@@ -10,6 +10,7 @@
 #include "agent/base/str.h"
 #include "agent/base/trim.h"
 #include "agent/devices.h"
+#include "agent/power.h"
 #include "agent/publish/announce.h"
 #include "agent/publish/images.h"
 #include "agent/publish/publish.h"
@@ -43,6 +44,7 @@ struct app {
     struct printer_ledger ledger;
     struct frame_store *store;
     struct encode_queue *encoders;
+    struct power *power;
     struct archive *archive;
     struct jobs *jobs;
     struct mqtt_client *mqtt;
@@ -77,6 +79,8 @@ static struct status_agent look_at_agent(const struct app *app, struct mqtt_link
         .started_at = app->started_at,
         .loop_lag_ms = loop_worst_lag_ms(app->loop),
         .disk_free_bytes = -1,
+        .power_bits = power_bits(app->power),
+        .videos_wait = power_is_low(app->power),
         .refused_commands = dispatch_refused(app->dispatch),
         .link = link,
         .error = &app->problem,
@@ -338,6 +342,14 @@ static const struct unit_settings *settings_of(const char *unit, void *user)
     return found ? unit_get_settings(found) : NULL;
 }
 
+static void on_power(void *user)
+{
+    struct app *app = user;
+
+    encode_queue_hold(app->encoders, power_is_low(app->power));
+    publish_touch(app->publisher, TOPIC_STATUS, NULL, ACTIVE_GAP_MS);
+}
+
 static void make_jobs(struct app *app)
 {
     static const struct jobs_events events = {
@@ -349,6 +361,7 @@ static void make_jobs(struct app *app)
     struct track_services services;
 
     app->encoders = encode_queue_new(app->loop, &app->config->encode);
+    app->power = power_new(app->loop, app->config->agent.throttled_file, on_power, app);
     app->archive = archive_new(app->loop, app->journal, app->store);
     services = services_of(app);
     app->jobs = jobs_new(&services, &events, app);
@@ -906,6 +919,7 @@ void app_free(struct app *app)
     images_free(app->images);
     publisher_free(app->publisher);
     mqtt_client_free(app->mqtt);
+    power_free(app->power);
     jobs_free(app->jobs);
     encode_queue_free(app->encoders);
     http_free(app->http);

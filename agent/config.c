@@ -46,6 +46,11 @@ static const struct conf_field agent_fields[] = {
      .choices = log_levels,
      .flags = CONF_RELOAD,
      .help = "How much is logged."},
+    {.key = "throttled_file",
+     .type = CONF_PATH,
+     .offset = offsetof(struct agent_settings, throttled_file),
+     .help = "Where the machine tells of undervoltage, as a Raspberry Pi's get_throttled; default: "
+             "its firmware's file, else vcgencmd, if there."},
     {.key = "groups",
      .type = CONF_IDS,
      .offset = offsetof(struct agent_settings, groups),

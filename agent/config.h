@@ -18,6 +18,7 @@ struct agent_settings {
     char *media_dir;                 /* frames and videos; default <data_dir>/media */
     double reserve_mb;               /* disk space that capture leaves free */
     int log_level;                   /* enum log_level */
+    char *throttled_file;            /* NULL: power.h */
     bool trust_clock;                /* though no time server is seen */
     struct conf_strings groups;      /* it also answers to _group/<one of them> */
     struct conf_strings fleet_verbs; /* methods that may be asked of many; empty = the default */

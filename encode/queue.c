@@ -17,6 +17,7 @@ struct encode_queue {
     const struct encode_settings *settings;
     struct timer *turns;
     struct list urgent, waiting, running;
+    bool held;
     char *ffmpeg; /* NULL: not found yet, or gone */
 };
 
@@ -48,7 +49,8 @@ static void give_turns(void *user)
     struct encode_queue *queue = user;
     struct encode_slot *slot;
 
-    while (count(&queue->running) < queue->settings->max_encoders && (slot = next_slot(queue))) {
+    while (!queue->held && count(&queue->running) < queue->settings->max_encoders &&
+           (slot = next_slot(queue))) {
         list_remove(&slot->link);
         list_append(&queue->running, &slot->link);
         slot->on_turn(slot->user);
@@ -98,6 +100,12 @@ void encode_slot_release(struct encode_slot *slot)
     list_remove(&slot->link);
     timer_start(slot->queue->turns, 0);
     free(slot);
+}
+
+void encode_queue_hold(struct encode_queue *queue, bool hold)
+{
+    queue->held = hold;
+    timer_start(queue->turns, 0);
 }
 
 void encode_queue_counts(const struct encode_queue *queue, int *ret_running, int *ret_waiting)

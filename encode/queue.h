@@ -24,16 +24,18 @@ struct encode_slot;
 typedef void (*encode_slot_fn)(void *user);
 
 /* settings is borrowed. ffmpeg is looked for now and again whenever it was missing. */
-struct encode_queue *encode_queue_new(struct loop *loop, const struct encode_settings *settings)
-    MUST_CHECK;
+struct encode_queue *encode_queue_new(struct loop *loop,
+                                      const struct encode_settings *settings) MUST_CHECK;
 void encode_queue_free(struct encode_queue *queue);
 
-/* on_turn comes exactly once, later, unless the slot is given back before. The caller gives the slot
- * back when its encoder has ended (or was never started). */
+/* on_turn comes exactly once, later, unless the slot is given back before. The caller gives the
+ * slot back when its encoder has ended (or was never started). */
 struct encode_slot *encode_slot_request(struct encode_queue *queue, bool urgent,
                                         encode_slot_fn on_turn, void *user) MUST_CHECK;
 void encode_slot_release(struct encode_slot *slot);
 
+/* Gives no turns while held; who has one keeps it. */
+void encode_queue_hold(struct encode_queue *queue, bool hold);
 void encode_queue_counts(const struct encode_queue *queue, int *ret_running, int *ret_waiting);
 
 /* Path of ffmpeg, or NULL with err saying what to install. */

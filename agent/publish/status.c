@@ -3,6 +3,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/str.h"
+#include "agent/power.h"
 #include "agent/requests/request.h"
 #include "agent/verbs.h"
 #include "mqtt/rpc.h"
@@ -401,6 +402,21 @@ static void add_link(cJSON *json, const struct mqtt_link *link)
     json_add_int(mqtt, "dropped_events", link->dropped_events);
 }
 
+static void add_power(cJSON *json, const struct status_agent *agent)
+{
+    cJSON *power;
+
+    if (agent->power_bits < 0) {
+        json_add_null(json, "power");
+        return;
+    }
+    power = json_add_object(json, "power");
+    add_words(power, "now", (unsigned)agent->power_bits, power_words);
+    add_words(power, "since_boot", (unsigned)agent->power_bits >> POWER_SINCE_BOOT_SHIFT,
+              power_words);
+    json_add_bool(power, "videos_wait", agent->videos_wait);
+}
+
 cJSON *status_agent(const struct status_agent *agent)
 {
     cJSON *json = json_object();
@@ -421,6 +437,7 @@ cJSON *status_agent(const struct status_agent *agent)
     object = json_add_object(json, "jobs");
     json_add_int(object, "running", agent->jobs_running);
     json_add_int(object, "queued", agent->jobs_queued);
+    add_power(json, agent);
     add_link(json, agent->link);
     json_add_int(json, "refused_commands", agent->refused_commands);
     json_add_bool(json, "ffmpeg", !agent->ffmpeg_missing);

@@ -19,6 +19,8 @@ struct status_agent {
     int64_t loop_lag_ms;
     int64_t disk_free_bytes; /* -1 unknown */
     int jobs_running, jobs_queued;
+    int64_t power_bits; /* power.h */
+    bool videos_wait;   /* for more voltage */
     int64_t refused_commands;
     const struct mqtt_link *link;
     const struct error *error; /* code 0 = none */

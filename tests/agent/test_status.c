@@ -592,6 +592,7 @@ static struct status_agent look_at(const struct world *world, const struct mqtt_
         .started_at = 1700000000000,
         .loop_lag_ms = 3,
         .disk_free_bytes = -1,
+        .power_bits = -1,
         .link = link,
         .error = &no_error,
     };
@@ -604,10 +605,11 @@ static void the_agent_has_every_key_before_it_knows_anything(void **state)
     CLEANUP(json_free_p) cJSON *json = status_agent(&look);
 
     has_keys(json, "agent disk disk.path disk.free_bytes memory memory.resident_kib load "
-                   "loop_lag_ms jobs.running jobs.queued mqtt mqtt.protocol mqtt.reconnects "
+                   "loop_lag_ms jobs.running jobs.queued power mqtt mqtt.protocol mqtt.reconnects "
                    "mqtt.waiting_events "
                    "mqtt.dropped_events refused_commands error");
     says_null(json, "disk.free_bytes");
+    says_null(json, "power");
     says_null(json, "mqtt.protocol");
     says_null(json, "error");
     says_int(json, "loop_lag_ms", 3);
@@ -630,6 +632,22 @@ static void the_agent_says_what_troubles_it_and_since_when(void **state)
     says_int(json, "error.code", -EACCES);
     says_string(json, "error.message", "broker ACL forbids x");
     says_string(json, "error.since", "2023-11-14T22:13:20.123Z");
+}
+
+static void the_agent_says_what_its_supply_is_like(void **state)
+{
+    struct mqtt_link link = {0};
+    struct status_agent look = look_at(*state, &link);
+    CLEANUP(json_free_p) cJSON *json = NULL;
+
+    look.power_bits = 0x50005;
+    look.videos_wait = true;
+    json = status_agent(&look);
+    says_string(json, "power.now[0]", "undervoltage");
+    says_string(json, "power.now[1]", "throttled");
+    assert_null(json_get(json, "power.now[2]"));
+    says_string(json, "power.since_boot[1]", "throttled");
+    says_bool(json, "power.videos_wait", true);
 }
 
 static void info_lists_everything_that_can_be_talked_to(void **state)
@@ -670,6 +688,7 @@ int main(void)
         TEST(a_camera_shows_its_last_picture),
         TEST(the_agent_has_every_key_before_it_knows_anything),
         TEST(the_agent_says_what_troubles_it_and_since_when),
+        TEST(the_agent_says_what_its_supply_is_like),
         TEST(info_lists_everything_that_can_be_talked_to),
     };
 
