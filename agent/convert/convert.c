@@ -117,6 +117,8 @@ static void print_camera(const struct draft_camera *camera, FILE *out)
         print_assignment("url", camera->url, out);
     if (camera->command.count > 0)
         print_command(&camera->command, out);
+    if (camera->device)
+        print_assignment("device", camera->device, out);
     if (camera->user) {
         print_assignment("user", camera->user, out);
         fputs("    #password_file = \"camera-password\"; # write it there, chmod 600\n", out);
@@ -282,14 +284,32 @@ static void convert_printer(struct convert_draft *draft, const struct duetlapse 
         problems_add(&draft->notes, "-duet: was not given, so it is localhost as in DuetLapse3");
 }
 
+/* fswebcam, which DuetLapse3 ran, takes the first device for either camera. A USB camera has two
+ * devices, the second without pictures. */
+static void convert_usb(struct convert_draft *draft, struct draft_camera *camera)
+{
+    bool second = camera == &draft->cameras[1] && str_equal(draft->cameras[0].kind, "v4l2");
+
+    camera->kind = xstrdup("v4l2");
+    camera->device = second ? "/dev/video2" : "/dev/video0";
+    if (second)
+        problems_add(&draft->notes,
+                     "-camera2 usb: DuetLapse3 took the pictures of the first USB camera for both; "
+                     "here it is %s, see 'lapsectl camera probe'",
+                     camera->device);
+}
+
 /* A camera that was a program there is the same program here. */
 static bool convert_program(struct convert_draft *draft, const struct duetlapse_camera *words,
                             struct draft_camera *camera)
 {
     CLEANUP(free_p) char *user = NULL;
-    static const char usb[] = "'fswebcam --quiet --no-banner '+fn";
-    const char *program = str_equal(words->word, "usb") ? usb : words->program;
+    const char *program = words->program;
 
+    if (str_equal(words->word, "usb")) {
+        convert_usb(draft, camera);
+        return true;
+    }
     if (str_equal(words->word, "pi")) {
         camera->kind = xstrdup("rpicam");
         return true;

@@ -118,6 +118,24 @@ static void duetlapse_settings_arrive(void **state)
     config_free(config);
 }
 
+static void two_usb_cameras_of_duetlapse_are_two_devices(void **state)
+{
+    CLEANUP(conversion_done) struct conversion made;
+    struct config *config;
+
+    (void)state;
+    convert_duetlapse("-duet x -camera1 usb -camera2 usb", &made);
+    config = load(&made);
+    assert_int_equal(config->camera_count, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_string_equal(camera_kinds[config->cameras[i].kind], "v4l2");
+    assert_string_equal(config->cameras[0].device, "/dev/video0");
+    assert_string_equal(config->cameras[1].device, "/dev/video2");
+    assert_int_equal(config->units[0].cameras.count, 2);
+    assert_true(notes(&made, "-camera2 usb: "));
+    config_free(config);
+}
+
 static void programs_that_duetlapse_ran_are_cameras_here(void **state)
 {
     static const char *const words[] = {"ffmpeg", "-i", "{url}", "-an", "a b", "{output}"};
@@ -319,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_duetlapse_line_gives_a_configuration_that_loads),
         cmocka_unit_test(duetlapse_settings_arrive),
+        cmocka_unit_test(two_usb_cameras_of_duetlapse_are_two_devices),
         cmocka_unit_test(programs_that_duetlapse_ran_are_cameras_here),
         cmocka_unit_test(what_needs_a_shell_is_not_made_a_program),
         cmocka_unit_test(no_password_is_written_down),
