@@ -1,6 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* Cameras that misbehave: whatever they do, only good pictures become frames, what is lost is said,
- * and the print is not held up. */
+ * and the print is not held up.
+ *
+ * The whole list of what cameras do to us, and the tests of it (ctest names):
+ *
+ *   K1   hangs, 404, an HTML page, an empty answer        camera, camera_faults, timelines
+ *   K2   a picture cut off, or with bytes behind it       jpeg (each cut), camera, camera_faults
+ *   K3   no bytes at all                                  camera, camera_faults
+ *   K4   another size or orientation in mid-job           pictures; camera_faults when one is set
+ *   K5   the same picture for ever                        camera, pictures, camera_faults
+ *   K6   black, overexposed                               look, pictures
+ *   K7   other files named .jpg, absurd sizes             jpeg
+ *   K8   an endless picture, no boundary                  mjpeg_parser, camera, camera_faults
+ *   K9   a USB camera that is unplugged and comes back    device
+ *   K10  one that is busy or gives nothing                device
+ *   K11  gphoto2 hangs                                    camera_gphoto2, gphoto2_run
+ *   K12  gphoto2 asks, or leaves children and locks       camera_gphoto2, gphoto2_run
+ *   K13  the desktop has claimed the DSLR                 camera_gphoto2, gphoto2_words
+ *   K14  the Pi camera's program fails, hangs, crashes    camera_rpicam, camera_program
+ *   K15  undervoltage, throttling                         power, weak_supply
+ *   K16  one camera in two units                          camera, timelines
+ *   K17  places and hooks of gphoto2 in settings          camera_gphoto2, gphoto2_arguments
+ */
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
@@ -118,13 +139,14 @@ static void check_counts(struct rig *rig)
 
 static void test_bad_stills_are_refused_and_asked_for_again(void **state)
 {
-    static const char *const faults[] = {"cam_html", "cam_truncated",  "cam_404",
-                                         "cam_hang", "cam_wrong_size", "cam_garbage"};
+    static const char *const faults[] = {"cam_html",       "cam_truncated", "cam_404", "cam_hang",
+                                         "cam_wrong_size", "cam_garbage",   "cam_zero"};
     struct rig *rig = begin(state, still, larger);
 
     await_more(rig, "frame", 2);
     for (size_t i = 0; i < ARRAY_LEN(faults); i++)
         check_fault(rig, faults[i], true);
+    check_fault(rig, "cam_endless", false);
     check_counts(rig);
     check_end(rig);
     rig_pass(rig);
