@@ -39,6 +39,16 @@ struct subscription {
     size_t index; /* in that packet */
 };
 
+/* Somebody waits to hear what became of a message. */
+struct receipt {
+    struct list link;
+    uint64_t number;
+    mqtt_sent_fn done; /* NULL: not any more */
+    void *user;
+    bool over;
+    struct error err; /* code 0: the broker has it */
+};
+
 struct mqtt_client {
     struct pump_config pump_config;
     char *client_id, *availability_topic;
@@ -54,6 +64,8 @@ struct mqtt_client {
     struct spool *spool;    /* NULL: none */
     int64_t refused_events; /* by the spool, and those that it had to drop */
     struct list subscriptions;
+    struct list receipts;
+    uint64_t last_receipt;
     struct timer *refresh;
     struct mqtt_link link;
     unsigned connection; /* accepted by the broker; 0 = none */
@@ -173,6 +185,7 @@ struct mqtt_client *mqtt_client_new(struct loop *loop, const struct mqtt_client_
         .answer_timeout_ms = config->answer_timeout_ms,
     };
     list_init(&client->subscriptions);
+    list_init(&client->receipts);
     client->max_events = (size_t)config->settings->max_events;
     client->outbox = outbox_new(client->max_events, client->availability_topic);
     client->refresh = timer_new(loop, on_refresh, client);
@@ -196,9 +209,16 @@ static void subscription_free(struct subscription *subscription)
     free_p(&subscription);
 }
 
+static void receipt_free(struct receipt *receipt)
+{
+    list_remove(&receipt->link);
+    free_p(&receipt);
+}
+
 static void destroy(struct mqtt_client *client)
 {
     struct subscription *subscription;
+    struct receipt *receipt;
 
     pump_free(client->pump);
     wake_free(client->wake);
@@ -209,6 +229,8 @@ static void destroy(struct mqtt_client *client)
     spool_free(client->spool);
     LIST_FOR_EACH(&client->subscriptions, subscription, struct subscription, link)
     subscription_free(subscription);
+    LIST_FOR_EACH(&client->receipts, receipt, struct receipt, link)
+    receipt_free(receipt);
     for (size_t i = 0; i < client->problem_count; i++)
         free_p(&client->problems[i]);
     free_p(&client->client_id);
@@ -238,6 +260,66 @@ static void note_problem(struct mqtt_client *client, const struct error *err)
         return;
     client->problems[client->problem_count++] = xmemdup(err, sizeof(*err));
     wake_send(client->wake);
+}
+
+/* --- what became of messages to others --- */
+
+/* Told from on_wake(), never from inside a call. */
+static void end_receipt(struct mqtt_client *client, uint64_t number, const struct error *err)
+{
+    struct receipt *receipt;
+
+    LIST_FOR_EACH(&client->receipts, receipt, struct receipt, link)
+    {
+        if (receipt->number != number || receipt->over)
+            continue;
+        receipt->over = true;
+        if (err)
+            receipt->err = *err;
+        wake_send(client->wake);
+    }
+}
+
+static void end_all_receipts(struct mqtt_client *client)
+{
+    struct receipt *receipt;
+    struct error err;
+
+    error_set(&err, -ENOTCONN, "the connection to the broker broke");
+    LIST_FOR_EACH(&client->receipts, receipt, struct receipt, link)
+    end_receipt(client, receipt->number, &err);
+}
+
+static struct receipt *find_ended(struct mqtt_client *client)
+{
+    struct receipt *receipt;
+
+    LIST_FOR_EACH(&client->receipts, receipt, struct receipt, link)
+    if (receipt->over)
+        return receipt;
+    return NULL;
+}
+
+static void tell_receipts(struct mqtt_client *client)
+{
+    struct receipt *receipt;
+
+    while (!client->dead && (receipt = find_ended(client)) != NULL) {
+        struct receipt told = *receipt;
+
+        receipt_free(receipt);
+        if (told.done)
+            told.done(told.err.code, &told.err, told.user);
+    }
+}
+
+void mqtt_forget_sender(struct mqtt_client *client, const void *user)
+{
+    struct receipt *receipt;
+
+    LIST_FOR_EACH(&client->receipts, receipt, struct receipt, link)
+    if (receipt->user == user)
+        receipt->done = NULL;
 }
 
 /* --- subscriptions --- */
@@ -396,6 +478,7 @@ static void forget_connection(struct mqtt_client *client)
     client->connection = 0;
     client->link.up = false;
     outbox_link_down(client->outbox);
+    end_all_receipts(client);
     LIST_FOR_EACH(&client->subscriptions, subscription, struct subscription, link)
     subscription->mid = 0;
 }
@@ -443,7 +526,8 @@ static void on_suback(struct mqtt_client *client, const struct inbox_event *even
 static void on_ack(struct mqtt_client *client, const struct inbox_event *event)
 {
     const char *topic = outbox_topic_of(client->outbox, event->mid);
-    struct error err;
+    uint64_t receipt = outbox_receipt_of(client->outbox, event->mid);
+    struct error err = {0};
 
     if (topic && event->reason >= REASON_REFUSED) {
         if (event->reason == REASON_NOT_AUTHORISED)
@@ -452,7 +536,10 @@ static void on_ack(struct mqtt_client *client, const struct inbox_event *event)
             error_set(&err, -EIO, "the broker refused %s: %s", topic,
                       connection_reason_text(event->reason));
         note_problem(client, &err);
+    } else if (event->reason == REASON_NOBODY_LISTENS) {
+        error_set(&err, -ENOLINK, "nobody on the broker listens to %s", topic ? topic : "it");
     }
+    end_receipt(client, receipt, &err);
     outbox_acked(client->outbox, event->mid);
 }
 
@@ -498,6 +585,7 @@ static void on_wake(void *user)
         if (!client->dead)
             flush(client);
     }
+    tell_receipts(client);
     tell_problems(client);
     client->busy = false;
     if (client->dead)
@@ -524,6 +612,7 @@ static void flush(struct mqtt_client *client)
             outbox_handed_over(client->outbox, mid);
         } else {
             note_problem(client, &err);
+            end_receipt(client, message->receipt, &err);
             outbox_skip(client->outbox);
         }
     }
@@ -589,6 +678,28 @@ void mqtt_publish_command(struct mqtt_client *client, const char *topic, const c
     };
 
     publish_event(client, &message);
+}
+
+int mqtt_send_now(struct mqtt_client *client, const struct mqtt_outside_message *message,
+                  mqtt_sent_fn done, void *user, struct error *err)
+{
+    struct receipt *receipt;
+
+    if (!client->link.up || client->stage != STAGE_RUNNING)
+        return error_set(err, -ENOTCONN, "there is no connection to the broker");
+    receipt = xcalloc(1, sizeof(*receipt));
+    receipt->number = ++client->last_receipt;
+    receipt->done = done;
+    receipt->user = user;
+    list_append(&client->receipts, &receipt->link);
+    publish_event(client, &(struct outbox_message){.topic = message->topic,
+                                                   .payload = message->payload,
+                                                   .len = strlen(message->payload),
+                                                   .content = MQTT_TEXT,
+                                                   .qos = message->qos,
+                                                   .keep = message->retained,
+                                                   .receipt = receipt->number});
+    return 0;
 }
 
 void mqtt_forget_retained(struct mqtt_client *client, const char *topic)

@@ -117,6 +117,21 @@ void mqtt_publish_reply(struct mqtt_client *client, const char *topic, const cha
 void mqtt_publish_command(struct mqtt_client *client, const char *topic, const char *payload,
                           const char *response_topic, int64_t expiry_s);
 
+/* To a thing of others, such as a lamp: now or not at all, never on a later link. */
+struct mqtt_outside_message {
+    const char *topic, *payload;
+    int qos;       /* 0, 1 */
+    bool retained; /* the broker is to keep it */
+};
+/* result 0: the broker has it (QoS 0: it was handed over); -ENOLINK: it has, but nobody listens
+ * there (MQTT 5 only); -ENOTCONN: the link broke before that was known; else it was refused. */
+typedef void (*mqtt_sent_fn)(int result, const struct error *err, void *user);
+/* -ENOTCONN: there is no link, done never comes. 0: done comes exactly once, later. */
+int mqtt_send_now(struct mqtt_client *client, const struct mqtt_outside_message *message,
+                  mqtt_sent_fn done, void *user, struct error *err) MUST_CHECK;
+/* No done comes for this user any more. */
+void mqtt_forget_sender(struct mqtt_client *client, const void *user);
+
 /* Clears what is no longer made (purge): the broker drops its retained value, and it is not sent on
  * a new connection any more. The topic may be one of an earlier run. */
 void mqtt_forget_retained(struct mqtt_client *client, const char *topic);

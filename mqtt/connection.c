@@ -631,7 +631,7 @@ int connection_publish(struct connection *connection, const struct outbox_messag
     if (rc == MOSQ_ERR_SUCCESS)
         rc = mosquitto_publish_v5(connection->handle, ret_mid, message->topic, (int)message->len,
                                   message->payload, MIN(message->qos, connection->max_qos),
-                                  message->retained, properties);
+                                  message->retained || message->keep, properties);
     mosquitto_property_free_all(&properties);
     return library_error(rc, "publish", message->topic, err);
 }

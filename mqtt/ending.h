@@ -21,6 +21,7 @@ enum ending_kind {
 
 /* MQTT 5 reason codes that we treat in a way of their own; those of 3.1.1 are translated. */
 enum mqtt_reason {
+    REASON_NOBODY_LISTENS = 0x10,
     REASON_REFUSED = 0x80, /* this and above: not done */
     REASON_UNSUPPORTED_VERSION = 0x84,
     REASON_BAD_CLIENT_ID = 0x85,

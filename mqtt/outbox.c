@@ -213,7 +213,7 @@ bool outbox_drop_event(struct outbox *outbox)
     struct item *item;
 
     LIST_FOR_EACH(&outbox->waiting, item, struct item, waiting)
-    if (!item->message.retained) {
+    if (!item->message.retained && !item->message.receipt) {
         outbox->dropped_events++;
         forget_event(outbox, item);
         return true;
@@ -259,6 +259,15 @@ void outbox_link_up(struct outbox *outbox, int window)
     outbox->window = window > 0 ? MIN((size_t)window, (size_t)OUTBOX_WINDOW) : OUTBOX_WINDOW;
 }
 
+static void forget_those_of_this_link(struct outbox *outbox)
+{
+    struct item *item;
+
+    LIST_FOR_EACH(&outbox->waiting, item, struct item, waiting)
+    if (item->message.receipt)
+        forget_event(outbox, item);
+}
+
 void outbox_link_down(struct outbox *outbox)
 {
     outbox->window = 0;
@@ -270,6 +279,7 @@ void outbox_link_down(struct outbox *outbox)
             list_prepend(&outbox->waiting, &item->waiting);
     }
     outbox->flight_bytes = 0;
+    forget_those_of_this_link(outbox);
 }
 
 const struct outbox_message *outbox_next(const struct outbox *outbox)
@@ -326,6 +336,13 @@ const char *outbox_topic_of(const struct outbox *outbox, int mid)
     const struct flight *flight = find_flight(outbox, mid);
 
     return flight ? flight->item->message.topic : NULL;
+}
+
+uint64_t outbox_receipt_of(const struct outbox *outbox, int mid)
+{
+    const struct flight *flight = find_flight(outbox, mid);
+
+    return flight ? flight->item->message.receipt : 0;
 }
 
 void outbox_acked(struct outbox *outbox, int mid)

@@ -30,6 +30,9 @@ struct outbox_message {
     const void *correlation;    /* NULL = none */
     size_t correlation_len;
     uint64_t ticket; /* of an event: for outbox_gone_fn; 0 = nobody waits for it */
+    /* Not 0: it goes on this link or never; the owner waits for its end under this number. */
+    uint64_t receipt;
+    bool keep; /* no value of ours, but the broker is to keep it as one */
 };
 
 struct outbox;
@@ -59,6 +62,7 @@ void outbox_refresh(struct outbox *outbox);
 /* A new connection: all retained topics wait, in the order of their first publication, last_topic
  * after them, then the events. window: what the broker takes at once, 0 = no limit of its own. */
 void outbox_link_up(struct outbox *outbox, int window);
+/* What has a receipt is gone. */
 void outbox_link_down(struct outbox *outbox);
 
 /* The next message to hand over; NULL: nothing waits, or the window is full, or the link is down.
@@ -72,6 +76,8 @@ void outbox_skip(struct outbox *outbox);
 /* Topic of what is in flight under mid, NULL when nothing is; then outbox_acked(). */
 const char *outbox_topic_of(const struct outbox *outbox, int mid);
 void outbox_acked(struct outbox *outbox, int mid);
+/* Receipt of what is in flight under mid; 0 = none. */
+uint64_t outbox_receipt_of(const struct outbox *outbox, int mid);
 
 bool outbox_idle(const struct outbox *outbox); /* nothing waits, nothing is in flight */
 size_t outbox_event_count(const struct outbox *outbox);

@@ -421,6 +421,87 @@ static void a_login_that_is_refused_is_a_problem_and_shows_no_password(void **st
     assert_null(strstr(f->agent.problem.text, "hunter2"));
 }
 
+/* --- to things of others --- */
+
+struct sent {
+    int results[8];
+    size_t count;
+};
+
+static void on_sent(int result, const struct error *err, void *user)
+{
+    struct sent *sent = user;
+
+    (void)err;
+    sent->results[sent->count++] = result;
+}
+
+static int send_lamp(struct fixture *f, const char *payload, bool retained, struct sent *sent)
+{
+    const struct mqtt_outside_message message = {
+        .topic = "lamp/set", .payload = payload, .qos = 1, .retained = retained};
+    struct error err;
+
+    return mqtt_send_now(f->agent.client, &message, on_sent, sent, &err);
+}
+
+static void a_message_to_a_lamp_is_confirmed_by_the_broker(void **state)
+{
+    struct fixture *f = *state;
+    struct sent sent = {0};
+
+    start_observer(f, "lamp/#");
+    start_agent(f);
+    RIG_WAIT(&f->rig, f->agent.ups == 1);
+    assert_int_equal(send_lamp(f, "ON", false, &sent), 0);
+    assert_int_equal(send_lamp(f, "OFF", true, &sent), 0);
+    assert_int_equal(sent.count, 0);
+    RIG_WAIT(&f->rig, sent.count == 2);
+    assert_int_equal(sent.results[0], 0);
+    assert_int_equal(sent.results[1], 0);
+    RIG_WAIT(&f->rig, peer_has(&f->other, "lamp/set", "OFF"));
+    assert_int_equal(f->other.note_count, 2);
+    mqtt_subscribe(f->agent.client, "lamp/#", true);
+    RIG_WAIT(&f->rig, peer_has(&f->agent, "lamp/set", "OFF")); /* kept; "ON" was not */
+}
+
+static void a_lamp_that_does_not_listen_is_noticed(void **state)
+{
+    struct fixture *f = *state;
+    struct sent sent = {0};
+
+    start_agent(f);
+    RIG_WAIT(&f->rig, f->agent.ups == 1);
+    assert_int_equal(send_lamp(f, "ON", false, &sent), 0);
+    RIG_WAIT(&f->rig, sent.count == 1);
+    assert_int_equal(sent.results[0], -ENOLINK);
+}
+
+static void a_message_to_a_lamp_is_not_sent_on_a_later_link(void **state)
+{
+    struct fixture *f = *state;
+    struct sent sent = {0}, forgotten = {0};
+
+    start_observer(f, "lamp/#");
+    assert_int_equal(f->agent.ups, 0);
+    start_agent(f);
+    assert_int_equal(send_lamp(f, "early", false, &sent), -ENOTCONN);
+    RIG_WAIT(&f->rig, f->agent.ups == 1);
+    broker_signal(f->broker, SIGSTOP);
+    assert_int_equal(send_lamp(f, "lost", false, &sent), 0);
+    assert_int_equal(send_lamp(f, "lost, too", false, &forgotten), 0);
+    mqtt_forget_sender(f->agent.client, &forgotten);
+    broker_kill(f->broker);
+    RIG_WAIT(&f->rig, sent.count == 1);
+    assert_int_equal(sent.results[0], -ENOTCONN);
+    broker_start(f->broker);
+    RIG_WAIT(&f->rig, f->agent.ups == 2 && f->other.ups == 2);
+    assert_int_equal(send_lamp(f, "ON", false, &sent), 0);
+    RIG_WAIT(&f->rig, peer_has(&f->other, "lamp/set", "ON"));
+    assert_int_equal(f->other.note_count, 1);
+    assert_int_equal(forgotten.count, 0);
+}
+
 #define STOPPED(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define STARTED(name) cmocka_unit_test_setup_teardown(name, setup_started, teardown)
 
@@ -444,6 +525,9 @@ int main(void)
         STARTED(a_client_may_be_freed_from_its_own_callback),
         STARTED(a_client_freed_in_on_up_calls_nobody_any_more),
         STARTED(a_jpeg_is_retained_for_those_who_come_later),
+        STARTED(a_message_to_a_lamp_is_confirmed_by_the_broker),
+        STARTED(a_lamp_that_does_not_listen_is_noticed),
+        STARTED(a_message_to_a_lamp_is_not_sent_on_a_later_link),
         STOPPED(what_the_acl_forbids_is_said_once_for_each_topic),
         STOPPED(a_login_that_is_refused_is_a_problem_and_shows_no_password),
     };

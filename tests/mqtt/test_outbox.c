@@ -317,6 +317,40 @@ static void what_the_broker_keeps_for_ever_is_sent_once_and_not_on_the_next_link
     expect_acked(*state, "config", "", 4);
 }
 
+static void add_for_this_link(struct outbox *outbox, const char *payload, uint64_t receipt)
+{
+    const struct outbox_message message = {
+        .topic = "lamp", .payload = payload, .len = strlen(payload), .qos = 1, .receipt = receipt};
+
+    outbox_add_event(outbox, &message);
+}
+
+static void what_is_for_this_link_is_never_sent_on_another(void **state)
+{
+    outbox_link_up(*state, 0);
+    add_for_this_link(*state, "on", 7);
+    add_for_this_link(*state, "off", 8);
+    add(*state, "e");
+    expect(*state, "lamp", "on", 1);
+    assert_int_equal(outbox_receipt_of(*state, 1), 7);
+    assert_int_equal(outbox_receipt_of(*state, 2), 0);
+    outbox_link_down(*state);
+    assert_int_equal(outbox_event_count(*state), 1);
+    outbox_link_up(*state, 0);
+    expect_acked(*state, "event", "e", 3);
+    assert_true(outbox_idle(*state));
+}
+
+static void what_somebody_waits_for_does_not_give_way_to_events(void **state)
+{
+    outbox_link_up(*state, 0);
+    add_for_this_link(*state, "off", 1);
+    for (int i = 0; i < 1100; i++)
+        add(*state, "e");
+    expect_acked(*state, "lamp", "off", 1);
+    assert_true(outbox_dropped_events(*state) > 0);
+}
+
 static void an_unknown_acknowledgement_is_harmless(void **state)
 {
     outbox_link_up(*state, 0);
@@ -350,6 +384,8 @@ int main(void)
         OUTBOX_TEST(a_large_image_is_alone_in_flight),
         OUTBOX_TEST(what_cannot_be_sent_does_not_block_the_rest),
         OUTBOX_TEST(values_that_expire_at_the_broker_are_refreshed),
+        OUTBOX_TEST(what_is_for_this_link_is_never_sent_on_another),
+        OUTBOX_TEST(what_somebody_waits_for_does_not_give_way_to_events),
         OUTBOX_TEST(what_the_broker_keeps_for_ever_is_sent_once_and_not_on_the_next_link),
         OUTBOX_TEST(an_unknown_acknowledgement_is_harmless),
     };
