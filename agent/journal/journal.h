@@ -148,6 +148,14 @@ void journal_close_pause(struct journal *journal, const char *printer);
 int journal_get_pause(struct journal *journal, const char *printer, struct pause_record *ret_record,
                       struct error *err) MUST_CHECK;
 
+/* --- lights that we switched on, and not yet off again --- */
+/* Before it is switched on: durable with done. */
+void journal_note_lit(struct journal *journal, const char *light, journal_done_fn done, void *user);
+void journal_note_dark(struct journal *journal, const char *light);
+typedef void (*journal_light_fn)(const char *light, void *user);
+int journal_each_lit(struct journal *journal, journal_light_fn each, void *user,
+                     struct error *err) MUST_CHECK;
+
 /* --- answered commands: the same id is answered again, not done again --- */
 /* hash: of topic and payload. ack: the final acknowledgement, NULL while it is not known yet. */
 void journal_put_command(struct journal *journal, const char *id, uint64_t hash, const char *ack,

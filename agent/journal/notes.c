@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* notes: what must not be forgotten while we are away: open pauses, answered commands, retained
- * topics. */
+/* notes: what must not be forgotten while we are away: open pauses, lights that are on, answered
+ * commands, retained topics. */
 #include "agent/base/clock.h"
 #include "agent/journal/rooms.h"
 
@@ -70,6 +70,45 @@ int journal_get_pause(struct journal *journal, const char *printer, struct pause
     return MIN(rc, 0);
 }
 
+/* --- lights --- */
+
+void journal_note_lit(struct journal *journal, const char *light, journal_done_fn done, void *user)
+{
+    struct write *write = write_new(NOTE_LIT);
+
+    write_text(write, light);
+    write_int(write, clock_wall_ms());
+    journal_queue(journal, write, done, user);
+}
+
+void journal_note_dark(struct journal *journal, const char *light)
+{
+    struct write *write = write_new(NOTE_DARK);
+
+    write_text(write, light);
+    journal_queue(journal, write, NULL, NULL);
+}
+
+/* Each name of a table of nothing but names. */
+static int each_name(struct journal *journal, const char *sql, journal_topic_fn each, void *user,
+                     struct error *err)
+{
+    struct reading *reading;
+    int rc = reading_begin(journal_database(journal), sql, NULL, 0, &reading, err);
+
+    if (rc < 0)
+        return rc;
+    while ((rc = reading_next(reading, err)) > 0)
+        each(reading_text(reading, 0), user);
+    reading_end(reading);
+    return rc;
+}
+
+int journal_each_lit(struct journal *journal, journal_light_fn each, void *user, struct error *err)
+{
+    return each_name(journal, "SELECT light FROM lights ORDER BY light", each, user, err);
+}
+
 /* --- answered commands --- */
 
 void journal_put_command(struct journal *journal, const char *id, uint64_t hash, const char *ack,
@@ -137,14 +176,5 @@ void journal_delete_topic(struct journal *journal, const char *topic)
 int journal_each_topic(struct journal *journal, journal_topic_fn each, void *user,
                        struct error *err)
 {
-    struct reading *reading;
-    int rc = reading_begin(journal_database(journal), "SELECT topic FROM topics ORDER BY topic",
-                           NULL, 0, &reading, err);
-
-    if (rc < 0)
-        return rc;
-    while ((rc = reading_next(reading, err)) > 0)
-        each(reading_text(reading, 0), user);
-    reading_end(reading);
-    return rc;
+    return each_name(journal, "SELECT topic FROM topics ORDER BY topic", each, user, err);
 }

@@ -52,6 +52,9 @@ const char *const schema_steps[SCHEMA_VERSION] = {
     "  print_ended_at INTEGER NOT NULL) STRICT;"
     "CREATE TRIGGER jobs_bounded AFTER INSERT ON jobs BEGIN"
     "  DELETE FROM jobs WHERE number <= NEW.number - 200 AND ended_at > 0; END;",
+
+    "CREATE TABLE lights (light TEXT NOT NULL PRIMARY KEY, since INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;",
 };
 
 /* Never REPLACE: it deletes the old row first, and a session's frames would go with it. */
@@ -96,6 +99,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
         " job_file = excluded.job_file, job_position_bytes = excluded.job_position_bytes,"
         " layer = excluded.layer, intent_at = excluded.intent_at, boot_id = excluded.boot_id",
     [CLOSE_PAUSE] = "DELETE FROM pauses WHERE printer = ?",
+    [NOTE_LIT] = "INSERT INTO lights (light, since) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    [NOTE_DARK] = "DELETE FROM lights WHERE light = ?",
     [PUT_COMMAND] = "INSERT INTO commands (id, hash, ack, at) VALUES (?, ?, ?, ?)"
                     " ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, ack = excluded.ack,"
                     " at = excluded.at",

@@ -3,7 +3,7 @@
 #ifndef AGENT_JOURNAL_SCHEMA_H
 #define AGENT_JOURNAL_SCHEMA_H
 
-enum { SCHEMA_VERSION = 3 };
+enum { SCHEMA_VERSION = 4 };
 /* schema_steps[n] makes version n + 1 of version n. */
 extern const char *const schema_steps[SCHEMA_VERSION];
 
@@ -18,6 +18,8 @@ enum statement {
     PUT_JOB,
     OPEN_PAUSE,
     CLOSE_PAUSE,
+    NOTE_LIT,
+    NOTE_DARK,
     PUT_COMMAND,
     TRIM_COMMANDS,
     ADD_TOPIC,

@@ -403,6 +403,33 @@ static void texts_done(struct texts *texts)
         free(texts->items[--texts->count]);
 }
 
+static void collect_light(const char *light, void *user)
+{
+    texts_add(user, xstrdup(light));
+}
+
+static void test_lights_that_are_on_are_known_after_a_restart(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answers answers = {0};
+    struct texts texts = {0};
+    struct error err;
+
+    journal_note_lit(fixture->journal, "strip", NULL, NULL);
+    journal_note_lit(fixture->journal, "lamp", NULL, NULL);
+    journal_note_lit(fixture->journal, "lamp", on_answer, &answers);
+    journal_note_lit(fixture->journal, "ring", NULL, NULL);
+    journal_note_dark(fixture->journal, "ring");
+    assert_true(wait_answers(fixture->loop, &answers, 1));
+    assert_int_equal(answers.results[0], 0);
+    fixture_reopen(fixture);
+    assert_int_equal(journal_each_lit(fixture->journal, collect_light, &texts, &err), 0);
+    assert_int_equal(texts.count, 2);
+    assert_string_equal(texts.items[0], "lamp");
+    assert_string_equal(texts.items[1], "strip");
+    texts_done(&texts);
+}
+
 static void collect_command(const char *id, uint64_t hash, const char *ack, int64_t at, void *user)
 {
     assert_true(at > 0);
@@ -1093,6 +1120,7 @@ int main(void)
         TEST(test_deleted_session_takes_its_frames_along),
         TEST(test_video_of_one_path_is_kept_once_and_needs_its_session),
         TEST(test_pause_stays_open_until_it_is_closed),
+        TEST(test_lights_that_are_on_are_known_after_a_restart),
         TEST(test_answered_commands_come_back_oldest_first),
         TEST(test_old_commands_are_forgotten),
         TEST(test_units_come_back_oldest_first_until_they_are_deleted),
