@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* driver: what a kind of printer implements: bring views, carry out four commands. printer.c owns
+/* driver: what a kind of printer implements: bring views, carry out five commands. printer.c owns
  * events, holds and the ledger. Printer drivers include this, nobody else. */
 #ifndef AGENT_PRINTER_DRIVER_H
 #define AGENT_PRINTER_DRIVER_H
@@ -33,6 +33,8 @@ struct printer_driver {
     void (*park)(void *driver, const struct park_move *move);
     /* Answered when everything that was sent before, by whomever, has been dealt with. */
     void (*flush)(void *driver);
+    /* The operator's own lines, '\n' between them, at most PRINTER_GCODE_MAX bytes. */
+    void (*gcode)(void *driver, const char *gcode);
 };
 
 enum printer_command {
@@ -40,6 +42,7 @@ enum printer_command {
     PRINTER_CMD_RESUME,
     PRINTER_CMD_PARK,
     PRINTER_CMD_FLUSH,
+    PRINTER_CMD_GCODE,
     PRINTER_CMD_COUNT
 };
 

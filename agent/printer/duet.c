@@ -708,6 +708,14 @@ static void duet_flush(void *driver)
     wake(duet);
 }
 
+static void duet_gcode(void *driver, const char *gcode)
+{
+    struct duet *duet = driver;
+
+    duet_commands_add(&duet->commands, PRINTER_CMD_GCODE, gcode);
+    wake(duet);
+}
+
 const struct printer_driver printer_duet_driver = {
     .kind = "duet",
     .check = duet_check,
@@ -719,4 +727,5 @@ const struct printer_driver printer_duet_driver = {
     .resume = duet_resume,
     .park = duet_park,
     .flush = duet_flush,
+    .gcode = duet_gcode,
 };

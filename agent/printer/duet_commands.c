@@ -22,6 +22,7 @@ static const int64_t patience_ms[PRINTER_CMD_COUNT] = {
     [PRINTER_CMD_RESUME] = 10 * 1000,
     [PRINTER_CMD_PARK] = 10 * 1000,
     [PRINTER_CMD_FLUSH] = 60 * 1000,
+    [PRINTER_CMD_GCODE] = 10 * 1000,
 };
 
 void duet_commands_init(struct duet_commands *commands, uint32_t nonce)

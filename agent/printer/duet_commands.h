@@ -10,7 +10,7 @@
 #include "agent/base/buf.h"
 #include "agent/printer/driver.h"
 
-enum { DUET_GCODE_MAX = 200, DUET_REPLY_MAX = 512 };
+enum { DUET_GCODE_MAX = PRINTER_GCODE_MAX + 72, DUET_REPLY_MAX = 512 };
 
 struct duet_command {
     enum printer_command kind;

@@ -533,6 +533,7 @@ void holds_command_done(struct holds *holds, enum printer_command command, int r
         if (result == 0)
             feed(holds, HOLD_EV_FLUSHED);
         break;
+    case PRINTER_CMD_GCODE:
     case PRINTER_CMD_COUNT:
         break;
     }

@@ -11,6 +11,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/printer/driver.h"
+#include "agent/printer/gcode_queue.h"
 #include "agent/printer/hold.h"
 #include "agent/printer/job_tracker.h"
 
@@ -39,6 +40,7 @@ struct printer {
     struct job_tracker tracker;
     struct holds *holds;
     bool was_ours;
+    struct gcode_queue gcodes;
 
     struct timer *stop_timer;
     bool stopping, leaving, stopped;
@@ -220,7 +222,10 @@ void printer_port_command_done(struct printer_port *port, enum printer_command c
     if (result < 0)
         log_debug("printer.command", "id=%s command=%d result=%d reply=\"%s\"",
                   printer->settings->id, (int)command, result, reply);
-    holds_command_done(printer->holds, command, result, err);
+    if (command == PRINTER_CMD_GCODE)
+        gcode_queue_answer(&printer->gcodes, result, err);
+    else
+        holds_command_done(printer->holds, command, result, err);
 }
 
 void printer_port_count(struct printer_port *port, size_t bytes_sent, size_t bytes_received)
@@ -277,6 +282,12 @@ struct printer_hold *printer_hold(struct printer *printer, const struct hold_req
 void printer_release(struct printer_hold *hold)
 {
     holds_release(hold);
+}
+
+struct printer_gcode *printer_send_gcode(struct printer *printer, const char *gcode,
+                                         printer_gcode_fn done, void *user)
+{
+    return gcode_queue_add(&printer->gcodes, gcode, done, user);
 }
 
 /* --- life --- */
@@ -345,8 +356,10 @@ struct printer *printer_new(struct loop *loop, struct http *http,
     init_view(&printer->view);
     printer->stop_timer = timer_new(loop, on_stop_timer, printer);
     printer->holds = make_holds(printer, ledger, open_pause);
+    gcode_queue_init(&printer->gcodes, printer->driver);
     printer->driver_data = printer->driver->open(port, loop, http, settings);
     holds_set_driver(printer->holds, printer->driver_data);
+    gcode_queue_set_driver(&printer->gcodes, printer->driver_data);
     return printer;
 }
 
@@ -356,6 +369,7 @@ void printer_free(struct printer *printer)
         return;
     printer->stopped = true;
     holds_free(printer->holds);
+    gcode_queue_done(&printer->gcodes);
     printer->driver->close(printer->driver_data);
     timer_free(printer->stop_timer);
     free(CONTAINER_OF(printer, struct printer_port, printer));

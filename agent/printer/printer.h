@@ -153,6 +153,16 @@ struct printer_traffic {
 };
 void printer_get_traffic(const struct printer *printer, struct printer_traffic *ret_traffic);
 
+/* --- the operator's own G-code, such as that of a lamp at the printer --- */
+enum { PRINTER_GCODE_MAX = 128 }; /* bytes */
+struct printer_gcode;
+/* result 0: the printer has dealt with it; -EAGAIN: certainly not; else there is no telling. */
+typedef void (*printer_gcode_fn)(int result, const struct error *err, void *user);
+/* Lines with '\n' between them. done comes exactly once, later. */
+struct printer_gcode *printer_send_gcode(struct printer *printer, const char *gcode,
+                                         printer_gcode_fn done, void *user) MUST_CHECK;
+void printer_gcode_cancel(struct printer_gcode *gcode); /* done comes no more; NULL is fine */
+
 /* --- the hold --- */
 struct hold_request {
     bool adopt_job_pause; /* trigger "pause": the job paused itself (M226), we only park and resume

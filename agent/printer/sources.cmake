@@ -5,6 +5,7 @@ set(PRINTER_SOURCES
     printer/duet_commands.c
     printer/duet_model.c
     printer/duet_schedule.c
+    printer/gcode_queue.c
     printer/hold.c
     printer/hold_requests.c
     printer/hold_rules.c

@@ -341,6 +341,7 @@ static const struct command commands[] = {
     {'M', 24, false, resume_job},
     {'M', 25, false, pause_job},
     {'M', 32, false, select_file},
+    {'M', 42, false, accept},
     {'M', 82, false, accept},
     {'M', 83, false, accept},
     {'M', 105, true, tell_temperatures},
