@@ -93,6 +93,20 @@ void conf_problem(struct conf *conf, const struct conf_table *table, size_t inde
 /* Whether the file sets the key itself (rather than its default standing). */
 bool conf_is_set(struct conf *conf, const struct conf_table *table, size_t index, const char *key);
 
+/* An item of a list whose items are of several kinds, each with settings of its own. */
+struct conf_kind_check {
+    const struct conf_table *table;
+    size_t index;
+    const void *values, *defaults; /* of the item; of conf_set_defaults() */
+    size_t kind;                   /* of the item */
+    const char *const *kinds;      /* all names, NULL-terminated */
+    /* Whether the setting is one of that kind's own. */
+    bool (*has_key)(size_t kind, const char *key);
+};
+/* A problem for each setting of an item that only other kinds have. One that says its default
+ * changes nothing, and --print-config prints them all. */
+void conf_check_kind(struct conf *conf, const struct conf_kind_check *check);
+
 size_t conf_problem_count(const struct conf *conf);
 const char *conf_problem_text(const struct conf *conf, size_t index); /* "file:line: message" */
 

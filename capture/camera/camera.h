@@ -50,6 +50,7 @@ struct camera_settings {
     int64_t latency_ms;  /* from exposure to the first byte here: subtracted from the arrival */
     int64_t max_bytes;   /* of one picture */
     int64_t stale_after; /* identical pictures in a row that mean a frozen camera; 0 = off */
+    char *light;         /* id of one of the agent's lights; NULL = none */
 };
 extern const char *const camera_kinds[];     /* in the order of the drivers, NULL-terminated */
 extern const struct conf_table camera_table; /* list "cameras" */
@@ -108,6 +109,7 @@ int64_t camera_patience_ms(const struct camera *camera);
 
 const char *camera_id(const struct camera *camera);
 const char *camera_kind(const struct camera *camera);
+const struct camera_settings *camera_get_settings(const struct camera *camera);
 void camera_get_status(const struct camera *camera, struct camera_status *ret_status);
 
 #endif

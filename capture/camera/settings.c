@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* settings: the kinds of cameras, and the table of what a user can say about one. */
-#include "agent/base/buf.h"
 #include "agent/base/str.h"
 #include "capture/camera/driver.h"
 
@@ -126,6 +125,8 @@ static const struct conf_field camera_fields[] = {
                  .flags = CONF_RELOAD,
                  .help = "So many identical pictures in a row mean that the camera is frozen; 0 = "
                          "never."),
+    CAMERA_FIELD(light, .type = CONF_ID,
+                 .help = "Id of the light that is switched on for each picture."),
 };
 
 const struct conf_table camera_table = {
@@ -140,8 +141,10 @@ const struct camera_driver *camera_driver_of(int kind)
     return drivers[kind];
 }
 
-static bool has_key(const struct camera_driver *driver, const char *key)
+static bool has_key(size_t kind, const char *key)
 {
+    const struct camera_driver *driver = drivers[kind];
+
     if (str_equal(key, "warm"))
         return driver->set_warm != NULL;
     for (const char *const *at = driver->keys; at && *at; at++)
@@ -150,36 +153,18 @@ static bool has_key(const struct camera_driver *driver, const char *key)
     return false;
 }
 
-static void refuse_foreign(const struct camera_driver *driver, struct conf *conf, size_t index,
-                           const char *key)
-{
-    CLEANUP(buf_done) struct buf owners = BUF_INIT(256);
-    bool ok = true;
-
-    for (size_t i = 0; i < ARRAY_LEN(drivers); i++)
-        if (has_key(drivers[i], key))
-            ok = ok && buf_printf(&owners, "%s%s", owners.len ? ", " : "", drivers[i]->kind) == 0;
-    if (ok && owners.len > 0)
-        conf_problem(conf, &camera_table, index, key,
-                     "%s is not for kind = \"%s\": only for %s; take it out", key, driver->kind,
-                     buf_text(&owners));
-}
-
-/* Settings that belong to other kinds only; one that says its default changes nothing, and
- * --print-config prints them all. */
 static void check_foreign(const struct camera_settings *settings, struct conf *conf, size_t index)
 {
-    const struct camera_driver *driver = camera_driver_of(settings->kind);
     struct camera_settings defaults = {0};
 
     conf_set_defaults(&camera_table, &defaults);
-    for (size_t i = 0; i < camera_table.field_count; i++) {
-        const struct conf_field *field = &camera_table.fields[i];
-
-        if (!has_key(driver, field->key) && conf_is_set(conf, &camera_table, index, field->key) &&
-            !conf_field_equal(field, settings, &defaults))
-            refuse_foreign(driver, conf, index, field->key);
-    }
+    conf_check_kind(conf, &(struct conf_kind_check){.table = &camera_table,
+                                                    .index = index,
+                                                    .values = settings,
+                                                    .defaults = &defaults,
+                                                    .kinds = camera_kinds,
+                                                    .has_key = has_key,
+                                                    .kind = (size_t)settings->kind});
     conf_values_done(&camera_table, &defaults);
 }
 
