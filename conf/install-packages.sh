@@ -10,7 +10,7 @@ set -eu
 packages() {
     case $1 in
     build) echo gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libcurl4-openssl-dev \
-        libconfig-dev libcjson-dev libmosquitto-dev libssl-dev libsqlite3-dev libturbojpeg0-dev ;;
+        libconfig-dev libcjson-dev libmosquitto-dev libssl-dev libsqlite3-dev libturbojpeg0-dev libgpiod-dev ;;
     run) echo ca-certificates mosquitto mosquitto-clients ffmpeg ;;
     page) command -v npm >/dev/null || echo nodejs npm ;; # Debian's or another
     test) echo clang mandoc libcmocka-dev libyaml-dev chromium gphoto2 libgphoto2-dev \

@@ -40,6 +40,8 @@ const struct door_rule door_rules[] = {
     DOOR("agent/printer/driver.h", "agent/printer/", "tests/agent/"),
     DOOR("agent/unit/inside.h", "agent/unit/unit.c", "agent/unit/"),
     DOOR("agent/journal/rooms.h", "agent/journal/journal.c", "agent/journal/"),
+    DOOR("gpiod.h", "capture/gpio_v1.c", "capture/gpio_v2.c", "tests/device/"),
+    DOOR("agent/light/driver.h", "agent/light/", "tests/agent/"),
     DOOR("capture/camera/driver.h", "capture/camera/", "tests/capture/"),
 };
 const size_t door_rule_count = ARRAY_LEN(door_rules);
