@@ -10,6 +10,7 @@
 #include "agent/base/str.h"
 #include "agent/base/trim.h"
 #include "agent/devices.h"
+#include "agent/light/lights.h"
 #include "agent/power.h"
 #include "agent/publish/announce.h"
 #include "agent/publish/images.h"
@@ -33,6 +34,7 @@ enum {
     ACTIVE_GAP_MS = 1000,  /* between two documents while something goes on */
     IDLE_GAP_MS = 10000,
     SESSION_EXPIRY_S = 60,   /* commands wait so long over a loss of the connection */
+    STOP_LIGHTS_MS = 3000,   /* a lamp may take so long to go off then */
     STOP_RELEASE_MS = 20000, /* a printer we hold may take this long to go on when we stop */
 };
 
@@ -52,6 +54,7 @@ struct app {
     struct announcer *announcer;
     struct images *images;
     struct devices *devices;
+    struct lights *lights;
     struct units *units;
     struct runtime_units *runtime;
     struct handler_rooms rooms;
@@ -111,6 +114,8 @@ static cJSON *build_document(enum topic_kind kind, const char *id, void *user)
         return status_printer(devices_find_printer(app->devices, id));
     case TOPIC_CAMERA_STATUS:
         return status_camera(devices_find_camera(app->devices, id));
+    case TOPIC_LIGHT_STATUS:
+        return status_light(lights_find(app->lights, id));
     case TOPIC_JOBS:
         return jobs_report(app->jobs);
     case TOPIC_INFO:
@@ -164,6 +169,7 @@ static void on_printer_event(struct printer *printer, const struct printer_event
     for (size_t i = 0; i < units_count(app->units); i++)
         if (unit_printer(units_at(app->units, i)) == printer)
             unit_on_printer(units_at(app->units, i), event);
+    lights_on_printer(app->lights, printer);
     publish_printer(app, printer);
     announce_printer(app->announcer, printer);
 }
@@ -252,6 +258,30 @@ static void make_devices(struct app *app)
     app->ledger = ledger_of(app->journal);
     app->devices = devices_new(&config);
 }
+
+/* --- lights --- */
+
+static void on_light_changed(struct light *light, void *user)
+{
+    struct app *app = user;
+
+    publish_touch(app->publisher, TOPIC_LIGHT_STATUS, light_get_settings(light)->id, ACTIVE_GAP_MS);
+}
+
+static void make_lights(struct app *app)
+{
+    struct light_rooms rooms = {
+        .loop = app->loop,
+        .mqtt = app->mqtt,
+        .journal = app->journal,
+        .devices = app->devices,
+    };
+
+    app->lights =
+        lights_new(&rooms, app->config->lights, app->config->light_count, on_light_changed, app);
+}
+
+/* --- pictures to be shown --- */
 
 static void on_image(const struct unit_picture *picture, const char *unit, const uint8_t *jpeg,
                      size_t len, void *user)
@@ -421,6 +451,7 @@ static struct unit *make_unit(struct app *app, struct unit_settings *settings,
     struct unit_config config = {
         .services = services_of(app),
         .jobs = app->jobs,
+        .lights = app->lights,
         .config = app->config,
         .settings = settings,
         .printer = devices_find_printer(app->devices, settings->printer),
@@ -543,6 +574,8 @@ static bool keep_topic(const char *topic, void *user)
     case TOPIC_IMAGE:
     case TOPIC_IMAGE_META:
         return devices_find_camera(app->devices, id) != NULL;
+    case TOPIC_LIGHT_STATUS:
+        return lights_find(app->lights, id) != NULL;
     case TOPIC_UNIT_AVAILABILITY:
     case TOPIC_UNIT_STATE:
     case TOPIC_UNIT_STATUS:
@@ -583,6 +616,7 @@ static void on_mqtt_up(void *user)
         publish_clear_stale(app->publisher, keep_topic, app);
     app->cleared_stale = true;
     announce_changed(app->announcer);
+    lights_on_broker(app->lights);
 }
 
 static void note_problem(struct app *app, const struct error *problem)
@@ -615,6 +649,7 @@ static void on_mqtt_message(const struct mqtt_message *message, void *user)
 
     if (dispatch_on_message(app->dispatch, message) || announce_on_message(app->announcer, message))
         return;
+    lights_on_message(app->lights, message);
     for (size_t i = 0; i < units_count(app->units) && !message->retained; i++) {
         struct unit *unit = units_at(app->units, i);
 
@@ -716,6 +751,7 @@ static void make_dispatch(struct app *app)
         .config = app->config,
         .units = app->units,
         .devices = app->devices,
+        .lights = app->lights,
         .runtime = app->runtime,
         .jobs = app->jobs,
         .journal = app->journal,
@@ -772,6 +808,9 @@ static void publish_everything(struct app *app)
     for (size_t i = 0; i < devices_camera_count(app->devices); i++)
         publish_touch(app->publisher, TOPIC_CAMERA_STATUS,
                       camera_id(devices_camera(app->devices, i)), 0);
+    for (size_t i = 0; i < lights_count(app->lights); i++)
+        publish_touch(app->publisher, TOPIC_LIGHT_STATUS,
+                      light_get_settings(lights_at(app->lights, i))->id, 0);
     for (size_t i = 0; i < devices_printer_count(app->devices); i++)
         publish_printer(app, devices_printer(app->devices, i));
     publish_flush(app->publisher);
@@ -813,6 +852,7 @@ int app_new(struct config *config, struct app **ret_app, struct error *err)
     app->units = units_new();
     make_mqtt(app);
     make_devices(app);
+    make_lights(app);
     make_announcer(app);
     make_jobs(app);
     make_units(app);
@@ -852,8 +892,15 @@ static void on_printers_stopped(void *user)
     mqtt_client_stop(app->mqtt, on_mqtt_stopped, app);
 }
 
-/* Frames end first, so that printers are let go; then each printer must be seen running; then the
- * broker hears the last words. */
+static void on_lights_stopped(void *user)
+{
+    struct app *app = user;
+
+    devices_stop(app->devices, STOP_RELEASE_MS, on_printers_stopped, app);
+}
+
+/* Frames end first, so that printers are let go; lights go off while broker and printers can still
+ * be told; then each printer must be seen running; then the broker hears the last words. */
 static void stop(struct app *app)
 {
     if (app->stopping)
@@ -866,7 +913,7 @@ static void stop(struct app *app)
     announcer_stop(app->announcer);
     units_clear(app->units);
     dispatch_stop(app->dispatch);
-    devices_stop(app->devices, STOP_RELEASE_MS, on_printers_stopped, app);
+    lights_stop(app->lights, STOP_LIGHTS_MS, on_lights_stopped, app);
 }
 
 static void on_signal(int signum, void *user)
@@ -914,6 +961,7 @@ void app_free(struct app *app)
     timer_free(app->status_timer);
     timer_free(app->settle_timer);
     dispatch_free(app->dispatch);
+    lights_free(app->lights);
     devices_free(app->devices);
     announcer_free(app->announcer);
     images_free(app->images);

@@ -252,6 +252,14 @@ const struct camera_settings *config_find_camera(const struct config *config, co
     return NULL;
 }
 
+const struct light_settings *config_find_light(const struct config *config, const char *id)
+{
+    for (size_t i = 0; id && i < config->light_count; i++)
+        if (str_equal(config->lights[i].id, id))
+            return &config->lights[i];
+    return NULL;
+}
+
 struct unit_settings *config_find_unit(const struct config *config, const char *id)
 {
     for (size_t i = 0; id && i < config->unit_count; i++)
@@ -327,6 +335,35 @@ static void read_cameras(struct conf *conf, struct config *config)
                  sizeof(*config->cameras), config->camera_count);
 }
 
+static void read_lights(struct conf *conf, struct config *config)
+{
+    config->light_count = conf_list_size(conf, &light_table);
+    config->lights = xcalloc(config->light_count, sizeof(*config->lights));
+    for (size_t i = 0; i < config->light_count; i++) {
+        const struct light_settings *light = &config->lights[i];
+
+        conf_read_item(conf, &light_table, i, &config->lights[i]);
+        light_settings_check(light, conf, i);
+        if (light->printer && !config_find_printer(config, light->printer))
+            conf_problem(conf, &light_table, i, "printer", "there is no printer '%s' in printers",
+                         light->printer);
+    }
+    check_unique(conf, &light_table,
+                 (const char *)config->lights + offsetof(struct light_settings, id),
+                 sizeof(*config->lights), config->light_count);
+}
+
+static void check_lights_of_cameras(struct conf *conf, const struct config *config)
+{
+    for (size_t i = 0; i < config->camera_count; i++) {
+        const char *light = config->cameras[i].light;
+
+        if (light && !config_find_light(config, light))
+            conf_problem(conf, &camera_table, i, "light", "there is no light '%s' in lights",
+                         light);
+    }
+}
+
 static void read_units(struct conf *conf, struct config *config)
 {
     config->unit_count = conf_list_size(conf, &config->unit_table);
@@ -351,9 +388,9 @@ struct config *config_blank(void)
 void config_rooms(const struct config *config, struct config_room ret_rooms[CONFIG_ROOM_MAX])
 {
     const struct config_room rooms[] = {
-        {&agent_table, false},       {&mqtt_table, false},   {&discovery_table, false},
-        {&encode_table, false},      {&printer_table, true}, {&camera_table, true},
-        {&config->unit_table, true}, {NULL, false},
+        {&agent_table, false},  {&mqtt_table, false},        {&discovery_table, false},
+        {&encode_table, false}, {&printer_table, true},      {&camera_table, true},
+        {&light_table, true},   {&config->unit_table, true}, {NULL, false},
     };
 
     memcpy(ret_rooms, rooms, sizeof(rooms));
@@ -386,6 +423,8 @@ struct config *config_load(const char *file, FILE *problems)
     conf_read_group(conf, &encode_table, &config->encode);
     read_printers(conf, config);
     read_cameras(conf, config);
+    read_lights(conf, config);
+    check_lights_of_cameras(conf, config);
     read_units(conf, config);
     check_top(conf, config);
     problem_count = conf_problem_count(conf);
@@ -405,6 +444,8 @@ void config_free(struct config *config)
         return;
     for (size_t i = 0; i < config->unit_count; i++)
         conf_values_done(&config->unit_table, &config->units[i]);
+    for (size_t i = 0; i < config->light_count; i++)
+        conf_values_done(&light_table, &config->lights[i]);
     for (size_t i = 0; i < config->camera_count; i++)
         conf_values_done(&camera_table, &config->cameras[i]);
     for (size_t i = 0; i < config->printer_count; i++)
@@ -414,6 +455,7 @@ void config_free(struct config *config)
     conf_values_done(&mqtt_table, &config->mqtt);
     conf_values_done(&agent_table, &config->agent);
     free(config->units);
+    free(config->lights);
     free(config->cameras);
     free(config->printers);
     free(config->unit_fields);
@@ -441,6 +483,7 @@ void config_print(const struct config *config, FILE *out)
     print_list(&printer_table, config->printers, sizeof(*config->printers), config->printer_count,
                out);
     print_list(&camera_table, config->cameras, sizeof(*config->cameras), config->camera_count, out);
+    print_list(&light_table, config->lights, sizeof(*config->lights), config->light_count, out);
     print_list(&config->unit_table, config->units, sizeof(*config->units), config->unit_count, out);
 }
 

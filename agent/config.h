@@ -5,6 +5,7 @@
 #define AGENT_CONFIG_H
 
 #include "agent/base/conf.h"
+#include "agent/light/settings.h"
 #include "agent/printer/printer.h"
 #include "capture/camera/camera.h"
 #include "encode/queue.h"
@@ -75,6 +76,8 @@ struct config {
     size_t printer_count;
     struct camera_settings *cameras;
     size_t camera_count;
+    struct light_settings *lights;
+    size_t light_count;
     struct unit_settings *units;
     size_t unit_count;
     struct conf_field *unit_fields; /* the unit's own rows and those of its video */
@@ -120,6 +123,7 @@ bool config_contradiction(const struct unit_settings *unit, size_t nth,
 /* NULL: none of this id. */
 const struct printer_settings *config_find_printer(const struct config *config, const char *id);
 const struct camera_settings *config_find_camera(const struct config *config, const char *id);
+const struct light_settings *config_find_light(const struct config *config, const char *id);
 struct unit_settings *config_find_unit(const struct config *config, const char *id);
 
 #endif

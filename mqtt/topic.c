@@ -103,6 +103,7 @@ static const struct {
     [TOPIC_PRINTER_STATE] = {"printer", "state", NULL},
     [TOPIC_PRINTER_STATUS] = {"printer", "status", NULL},
     [TOPIC_CAMERA_STATUS] = {"camera", "status", NULL},
+    [TOPIC_LIGHT_STATUS] = {"light", "status", NULL},
     [TOPIC_IMAGE] = {"image", "last", NULL},
     [TOPIC_IMAGE_META] = {"image", "last", "meta"},
     [TOPIC_UNIT_AVAILABILITY] = {"unit", "availability", NULL},

@@ -16,6 +16,7 @@ enum topic_kind {
     TOPIC_PRINTER_STATE,
     TOPIC_PRINTER_STATUS,
     TOPIC_CAMERA_STATUS,
+    TOPIC_LIGHT_STATUS,
     TOPIC_IMAGE, /* image/<camera>/last */
     TOPIC_IMAGE_META,
     TOPIC_UNIT_AVAILABILITY, /* unit/<id>/… */
@@ -26,7 +27,7 @@ enum topic_kind {
     TOPIC_KIND_COUNT,
 };
 
-/* Whether it is about a unit, printer or camera. */
+/* Whether it is about a unit, printer, camera or light. */
 bool topic_kind_has_id(enum topic_kind kind);
 
 /* "<prefix>/v1/<agent>/…"; id: the unit, printer or camera, NULL for the agent's own topics. The

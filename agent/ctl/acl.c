@@ -195,9 +195,12 @@ static void acl_head(struct acl *acl)
               "\n# 'lapsectl acl'. What is not listed is forbidden. A user name is the id of an "
               "agent,"
               "\n# or one of those below. A unit with trigger = \"mqtt\" needs its trigger_topic, "
-              "too:"
+              "too,"
+              "\n# a light with kind = \"mqtt\" its two:"
               "\n#     user <agent>"
-              "\n#     topic read <trigger_topic>");
+              "\n#     topic read <trigger_topic>"
+              "\n#     topic write <topic>"
+              "\n#     topic read <state_topic>");
 }
 
 static void acl_users(struct acl *acl)

@@ -10,7 +10,8 @@
 
 struct look {
     struct call *call;
-    struct shot *shot; /* NULL: the picture is here */
+    struct exposure *exposure; /* NULL: the picture is here */
+    enum exposure_light light;
     struct picture *picture;
     struct picture_waiter waiter;
     int64_t asked_at_mono_us;
@@ -28,7 +29,8 @@ static void on_looked(void *user)
     struct look *look = user;
     struct call *call = look->call;
     const struct handler_rooms *rooms = call->rooms;
-    cJSON *report = report_picture(call->target, look->picture, look->asked_at_mono_us);
+    cJSON *report =
+        report_picture(call->target, look->picture, look->light, look->asked_at_mono_us);
 
     call->cancel = NULL;
     rooms->on_camera_picture(call->target, look->picture, rooms->user);
@@ -36,12 +38,14 @@ static void on_looked(void *user)
     call_succeed(call, report);
 }
 
-static void on_picture(struct picture *picture, const struct error *err, void *user)
+static void on_picture(struct picture *picture, const struct error *err, enum exposure_light light,
+                       void *user)
 {
     struct look *look = user;
     struct call *call = look->call;
 
-    look->shot = NULL;
+    look->exposure = NULL;
+    look->light = light;
     if (!picture) {
         call->cancel = NULL;
         look_free(look);
@@ -57,9 +61,11 @@ static void cancel_look(struct call *call)
 {
     struct look *look = call->work;
 
-    camera_cancel(look->shot);
+    exposure_cancel(look->exposure);
     look_free(look);
 }
+
+static const struct exposure_events exposure_events = {.on_picture = on_picture};
 
 void handle_camera_snapshot(struct call *call)
 {
@@ -77,7 +83,8 @@ void handle_camera_snapshot(struct call *call)
     look->asked_at_mono_us = clock_mono_us();
     call->work = look;
     call->cancel = cancel_look;
-    look->shot = camera_shoot(camera, look->asked_at_mono_us, 0, on_picture, look);
+    look->exposure = exposure_new(call->rooms->lights, camera, &exposure_events, look);
+    exposure_go(look->exposure, look->asked_at_mono_us);
 }
 
 static cJSON *camera_item(const struct call *call, size_t index)

@@ -6,6 +6,7 @@
 
 #include "agent/config.h"
 #include "agent/devices.h"
+#include "agent/light/lights.h"
 #include "agent/unit/runtime_units.h"
 #include "agent/unit/units.h"
 #include "agent/verbs.h"
@@ -14,6 +15,7 @@ struct handler_rooms { /* what commands act upon; borrowed, for the life of the 
     const struct config *config;
     struct units *units;
     struct devices *devices;
+    struct lights *lights;
     struct runtime_units *runtime;
     struct jobs *jobs;
     struct journal *journal;

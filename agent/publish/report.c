@@ -25,6 +25,14 @@ void report_look(cJSON *json, const struct picture *picture)
             json_add_string(flags, NULL, picture_flag_words[i]);
 }
 
+static void add_light(cJSON *json, enum exposure_light light)
+{
+    if (light == EXPOSURE_UNLIT)
+        json_add_null(json, "lit");
+    else
+        json_add_bool(json, "lit", light == EXPOSURE_LIT);
+}
+
 cJSON *report_frame(const struct track_frame *frame)
 {
     cJSON *json = json_object();
@@ -34,6 +42,7 @@ cJSON *report_frame(const struct track_frame *frame)
     add_layer(json, frame->cause.layer);
     json_add_string(json, "trigger", frame->cause.trigger);
     json_add_bool(json, "parked", frame->cause.parked);
+    add_light(json, frame->cause.light);
     json_add_time(json, "captured_at", frame->captured_at);
     json_add_int(json, "age_ms", frame->age_ms);
     json_add_int(json, "bytes", frame->bytes);
@@ -56,7 +65,8 @@ cJSON *report_lost_frame(const char *camera, const struct frame_cause *cause,
     return json;
 }
 
-cJSON *report_picture(const char *camera, const struct picture *picture, int64_t asked_at_mono_us)
+cJSON *report_picture(const char *camera, const struct picture *picture, enum exposure_light light,
+                      int64_t asked_at_mono_us)
 {
     cJSON *json = json_object();
 
@@ -67,6 +77,7 @@ cJSON *report_picture(const char *camera, const struct picture *picture, int64_t
     json_add_int(json, "width", picture->width);
     json_add_int(json, "height", picture->height);
     report_look(json, picture);
+    add_light(json, light);
     return json;
 }
 

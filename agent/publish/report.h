@@ -13,7 +13,7 @@ cJSON *report_frame(const struct track_frame *frame) MUST_CHECK;
 cJSON *report_lost_frame(const char *camera, const struct frame_cause *cause,
                          const struct error *err) MUST_CHECK;
 /* A picture that is of no session. */
-cJSON *report_picture(const char *camera, const struct picture *picture,
+cJSON *report_picture(const char *camera, const struct picture *picture, enum exposure_light light,
                       int64_t asked_at_mono_us) MUST_CHECK;
 
 struct report_video {

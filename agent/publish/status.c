@@ -273,6 +273,26 @@ cJSON *status_camera(const struct camera *camera)
     return json;
 }
 
+/* --- light --- */
+
+cJSON *status_light(const struct light *light)
+{
+    const struct light_settings *settings = light_get_settings(light);
+    enum light_phase phase = light_phase(light);
+    cJSON *json = json_object();
+    int64_t error_since;
+    const struct error *error = light_error(light, &error_since);
+
+    json_add_string(json, "light", settings->id);
+    json_add_string(json, "kind", light_kinds[settings->kind]);
+    json_add_string(json, "state",
+                    light_phase_name(light_is_foreign(light) ? LIGHT_BORROWED : phase));
+    json_add_bool(json, "by_somebody_else", light_is_foreign(light));
+    json_add_int(json, "users", (int64_t)light_users(light));
+    add_error(json, error, error_since);
+    return json;
+}
+
 /* --- agent --- */
 
 static int64_t resident_kib(void)
@@ -308,11 +328,14 @@ static void add_ids(cJSON *json, const struct config *config, const struct units
     cJSON *units = json_add_array(json, "units");
     cJSON *printers = json_add_array(json, "printers");
     cJSON *cameras = json_add_array(json, "cameras");
+    cJSON *lights = json_add_array(json, "lights");
 
     for (size_t i = 0; i < config->printer_count; i++)
         json_add_string(printers, NULL, config->printers[i].id);
     for (size_t i = 0; i < config->camera_count; i++)
         json_add_string(cameras, NULL, config->cameras[i].id);
+    for (size_t i = 0; i < config->light_count; i++)
+        json_add_string(lights, NULL, config->lights[i].id);
     for (size_t i = 0; i < units_count(all); i++) {
         const struct unit_settings *unit = unit_get_settings(units_at(all, i));
 

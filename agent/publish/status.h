@@ -6,11 +6,13 @@
 #define AGENT_STATUS_H
 
 #include "agent/config.h"
+#include "agent/light/light.h"
 #include "agent/unit/units.h"
 
 cJSON *status_unit(const struct unit *unit) MUST_CHECK;
 cJSON *status_printer(const struct printer *printer) MUST_CHECK;
 cJSON *status_camera(const struct camera *camera) MUST_CHECK;
+cJSON *status_light(const struct light *light) MUST_CHECK;
 
 struct status_agent {
     const struct config *config;

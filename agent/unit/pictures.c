@@ -29,6 +29,7 @@ static void plan_shot(const struct shot_request *request, struct shot_plan *ret_
                  .feed_mm_min = settings->park_feed_mm_min,
                  .settle_ms = (int64_t)(settings->rest_s * 1000),
                  .from_layer = (int)settings->pause_from_layer},
+        .lights = unit->config.lights,
         .cameras = unit->cameras,
         .camera_count = settings->cameras.count,
         .trigger_at_mono_us = request->cause.at_mono_us,
@@ -51,7 +52,7 @@ static void show_picture(struct unit *unit, const struct shot_request *request,
     if (picture) {
         shown.captured_at = clock_wall_of_mono_ms(picture->captured_at_mono_us / 1000);
         unit->callbacks.on_picture(unit, &shown, unit->user);
-        proof = report_picture(shown.camera, picture, request->cause.at_mono_us);
+        proof = report_picture(shown.camera, picture, taken->light, request->cause.at_mono_us);
     }
     shot_queue_part(unit->shots, request->cause.at_mono_us, proof, picture ? NULL : &taken->error);
 }
@@ -63,6 +64,7 @@ static void store_picture(struct unit *unit, const struct shot_request *request,
         .trigger = request->cause.name,
         .layer = request->cause.layer,
         .parked = taken->held && (taken->parked || !unit->config.settings->park),
+        .light = taken->light,
         .trigger_at_mono_us = request->cause.at_mono_us,
     };
 

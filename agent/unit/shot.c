@@ -10,10 +10,9 @@
 /* When no camera of the unit answered the last time: one may be back. */
 enum { HOPE_MS = 1000 };
 
-struct exposure {
+struct part { /* of one camera */
     struct shot_run *run;
-    struct camera *camera; /* NULL: not in the plan, or its picture has come */
-    struct shot *pending;
+    struct exposure *exposure; /* NULL: not in the plan, or its picture has come */
     int64_t patient_until_us;
     struct shot_result result;
     struct picture_waiter waiter;
@@ -28,7 +27,8 @@ struct shot_run {
     bool free; /* nobody is waited for any more */
     struct timer *patience;
     size_t waiting;
-    struct exposure *exposures; /* one per camera */
+    bool hopeless;      /* no camera answered the last time */
+    struct part *parts; /* one per camera */
 };
 
 static void let_printer_go(struct shot_run *run)
@@ -40,11 +40,11 @@ static void let_printer_go(struct shot_run *run)
 static void run_free(struct shot_run *run)
 {
     for (size_t i = 0; i < run->plan.camera_count; i++) {
-        picture_waiter_done(&run->exposures[i].waiter);
-        picture_unref(run->exposures[i].result.picture);
+        picture_waiter_done(&run->parts[i].waiter);
+        picture_unref(run->parts[i].result.picture);
     }
     timer_free(run->patience);
-    free(run->exposures);
+    free(run->parts);
     free(run);
 }
 
@@ -55,8 +55,8 @@ static int64_t patient_until_us(const struct shot_run *run)
     int64_t until_us = 0;
 
     for (size_t i = 0; i < run->plan.camera_count; i++)
-        if (run->exposures[i].camera)
-            until_us = MAX(until_us, run->exposures[i].patient_until_us);
+        if (run->parts[i].exposure)
+            until_us = MAX(until_us, run->parts[i].patient_until_us);
     return until_us;
 }
 
@@ -82,21 +82,32 @@ static void on_patience(void *user)
 
 /* One that did not answer the last time is asked, too, but waited for only when all are like that.
  */
+static void be_patient_with(struct part *part)
+{
+    int64_t patience_ms = part->run->hopeless ? HOPE_MS : exposure_patience_ms(part->exposure);
+
+    part->patient_until_us = clock_mono_us() + patience_ms * 1000;
+}
+
 static void be_patient(struct shot_run *run)
 {
-    int64_t now_us = clock_mono_us();
-    bool hopeless = true;
-
-    for (size_t i = 0; i < run->plan.camera_count; i++) {
-        struct exposure *exposure = &run->exposures[i];
-        int64_t patience_ms = exposure->camera ? camera_patience_ms(exposure->camera) : 0;
-
-        exposure->patient_until_us = now_us + patience_ms * 1000;
-        hopeless = hopeless && patience_ms == 0;
-    }
-    for (size_t i = 0; hopeless && i < run->plan.camera_count; i++)
-        run->exposures[i].patient_until_us = now_us + HOPE_MS * 1000;
+    run->hopeless = true;
+    for (size_t i = 0; i < run->plan.camera_count; i++)
+        if (run->parts[i].exposure && exposure_patience_ms(run->parts[i].exposure) > 0)
+            run->hopeless = false;
+    for (size_t i = 0; i < run->plan.camera_count; i++)
+        if (run->parts[i].exposure)
+            be_patient_with(&run->parts[i]);
     look_who_is_waited_for(run);
+}
+
+/* Its light has come on, or never will. */
+static void on_step(void *user)
+{
+    struct part *part = user;
+
+    be_patient_with(part);
+    look_who_is_waited_for(part->run);
 }
 
 /* --- pictures --- */
@@ -117,50 +128,47 @@ static void refuse_stale(const struct camera *camera, struct error *err)
 /* The receiver is the last to be called: it may cancel the run. */
 static void deliver(void *user)
 {
-    struct exposure *exposure = user;
-    struct shot_run *run = exposure->run;
+    struct part *part = user;
+    struct shot_run *run = part->run;
     const struct shot_events events = run->events;
     void *receiver = run->user;
-    const struct shot_result result = exposure->result;
+    const struct shot_result result = part->result;
     bool last = --run->waiting == 0;
 
-    exposure->result.picture = NULL;
+    part->result.picture = NULL;
     if (last)
         run_free(run);
     events.on_picture(&result, last, receiver);
     picture_unref(result.picture);
 }
 
-static void on_picture(struct picture *picture, const struct error *err, void *user)
+static void on_picture(struct picture *picture, const struct error *err, enum exposure_light light,
+                       void *user)
 {
-    struct exposure *exposure = user;
-    struct shot_run *run = exposure->run;
-    struct shot_result *result = &exposure->result;
+    struct part *part = user;
+    struct shot_run *run = part->run;
+    struct shot_result *result = &part->result;
 
     result->held = stood(run);
     result->parked = result->held && run->parked;
+    result->light = light;
     if (!picture)
         result->error = *err;
     else if (picture->stale)
-        refuse_stale(exposure->camera, &result->error);
+        refuse_stale(run->plan.cameras[result->camera], &result->error);
     else
         result->picture = picture_ref(picture);
-    exposure->pending = NULL;
-    exposure->camera = NULL;
+    part->exposure = NULL;
     look_who_is_waited_for(run);
-    if (!run->plan.look || !result->picture || !picture_await(picture, &exposure->waiter))
-        deliver(exposure);
+    if (!run->plan.look || !result->picture || !picture_await(picture, &part->waiter))
+        deliver(part);
 }
 
 static void expose(struct shot_run *run, int64_t not_before_mono_us)
 {
-    for (size_t i = 0; i < run->plan.camera_count; i++) {
-        struct exposure *exposure = &run->exposures[i];
-
-        if (exposure->camera)
-            exposure->pending =
-                camera_shoot(exposure->camera, not_before_mono_us, 0, on_picture, exposure);
-    }
+    for (size_t i = 0; i < run->plan.camera_count; i++)
+        if (run->parts[i].exposure)
+            exposure_go(run->parts[i].exposure, not_before_mono_us);
     be_patient(run);
 }
 
@@ -182,6 +190,26 @@ static void on_held(int result, bool parked, int64_t held_at_mono_us, const stru
 
 /* --- life --- */
 
+static const struct exposure_events exposure_events = {.on_step = on_step,
+                                                       .on_picture = on_picture};
+
+static void make_parts(struct shot_run *run)
+{
+    const struct shot_plan *plan = &run->plan;
+
+    run->parts = xcalloc(plan->camera_count, sizeof(*run->parts));
+    for (size_t i = 0; i < plan->camera_count; i++) {
+        struct part *part = &run->parts[i];
+
+        *part = (struct part){.run = run, .result = {.camera = i}};
+        picture_waiter_init(&part->waiter, deliver, part);
+        if (!plan->cameras[i])
+            continue;
+        run->waiting++;
+        part->exposure = exposure_new(plan->lights, plan->cameras[i], &exposure_events, part);
+    }
+}
+
 struct shot_run *shot_start(const struct shot_plan *plan, const struct shot_events *events,
                             void *user)
 {
@@ -191,13 +219,7 @@ struct shot_run *shot_start(const struct shot_plan *plan, const struct shot_even
     run->events = *events;
     run->user = user;
     run->patience = timer_new(plan->loop, on_patience, run);
-    run->exposures = xcalloc(plan->camera_count, sizeof(*run->exposures));
-    for (size_t i = 0; i < plan->camera_count; i++) {
-        run->exposures[i] =
-            (struct exposure){.run = run, .camera = plan->cameras[i], .result = {.camera = i}};
-        picture_waiter_init(&run->exposures[i].waiter, deliver, &run->exposures[i]);
-        run->waiting += plan->cameras[i] != NULL;
-    }
+    make_parts(run);
     if (plan->printer)
         run->hold = printer_hold(plan->printer, &run->plan.hold, on_held, run);
     else
@@ -209,13 +231,13 @@ void shot_cancel(struct shot_run *run)
 {
     if (!run)
         return;
-    for (size_t i = 0; i < run->plan.camera_count; i++)
-        camera_cancel(run->exposures[i].pending);
     let_printer_go(run);
+    for (size_t i = 0; i < run->plan.camera_count; i++)
+        exposure_cancel(run->parts[i].exposure);
     run_free(run);
 }
 
 bool shot_awaits(const struct shot_run *run, size_t camera)
 {
-    return run->exposures[camera].camera != NULL;
+    return run->parts[camera].exposure != NULL;
 }

@@ -6,19 +6,22 @@
  * printer is let go as soon as the last picture is in memory: storing it is not the printer's
  * business. A printer that cannot be held now does not cost the frame: it is taken without.
  *
+ * Lights go on at once, while the printer parks; see light/exposure.h.
+ *
  * A camera that hangs holds nobody up: what it usually takes is waited for (camera_patience_ms()),
  * then the printer goes on and the next shot may begin. Its picture may still come, as one that was
  * taken without the hold. */
 #ifndef AGENT_SHOT_H
 #define AGENT_SHOT_H
 
+#include "agent/light/exposure.h"
 #include "agent/printer/printer.h"
-#include "capture/camera/camera.h"
 
 struct shot_plan {
     struct loop *loop;
     struct printer *printer; /* NULL: nothing to hold */
     struct hold_request hold;
+    struct lights *lights;         /* NULL: none */
     struct camera *const *cameras; /* NULL among them: not this one */
     size_t camera_count;
     int64_t trigger_at_mono_us;
@@ -31,6 +34,7 @@ struct shot_result {
     struct picture *picture; /* NULL: failed */
     struct error error;
     bool held, parked; /* the printer, until the picture was here */
+    enum exposure_light light;
 };
 
 struct shot_events {

@@ -14,6 +14,7 @@
 #include "agent/archive.h"
 #include "agent/config.h"
 #include "agent/journal/journal.h"
+#include "agent/light/exposure.h"
 #include "capture/frame_store.h"
 #include "encode/video.h"
 
@@ -32,6 +33,7 @@ struct frame_cause {
     const char *trigger; /* "layer" …; a constant */
     int layer;           /* -1 unknown */
     bool parked;
+    enum exposure_light light; /* of this camera */
     int64_t trigger_at_mono_us;
 };
 

@@ -39,6 +39,7 @@ struct unit_origin {
 struct unit_config {
     struct track_services services;
     struct jobs *jobs;
+    struct lights *lights; /* NULL: none */
     const struct config *config;
     struct unit_settings *settings;   /* set/<key> changes it */
     struct printer *printer;          /* NULL: none */

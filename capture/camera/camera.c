@@ -693,6 +693,11 @@ const char *camera_id(const struct camera *camera)
     return camera->settings->id;
 }
 
+const struct camera_settings *camera_get_settings(const struct camera *camera)
+{
+    return camera->settings;
+}
+
 const char *camera_kind(const struct camera *camera)
 {
     return camera->driver->kind;

@@ -235,6 +235,56 @@ static void all_that_a_unit_breaks_is_said_at_once(void **state)
                     ":8: units[0].min_length_s: is larger than max_length_s\n");
 }
 
+/* --- lights --- */
+
+static void lights_that_cannot_work_are_refused(void **state)
+{
+    static const struct {
+        const char *light, *problem;
+    } cases[] = {
+        {"kind = \"mqtt\";",
+         ":1: lights[0].topic: is required for kind = \"mqtt\": where the lamp listens, such as "
+         "\"zigbee2mqtt/lamp/set\"\n"},
+        {"kind = \"mqtt\"; topic = \"lamp/#\";",
+         ":1: lights[0].topic: is not a topic (no wildcards, not starting with $)\n"},
+        {"kind = \"mqtt\"; topic = \"lamp\";\nstate_topic = \"$x\";",
+         ":2: lights[0].state_topic: is not a topic (no wildcards, not starting with $)\n"},
+        {"kind = \"mqtt\"; topic = \"lamp\"; on = \"1\"; off = \"1\";",
+         ":1: lights[0].off: is the same as on\n"},
+        {"kind = \"mqtt\"; topic = \"lamp\"; state_path = \"state\";",
+         ":1: lights[0].state_path: says what is on state_topic; name that, too\n"},
+        {"kind = \"mqtt\"; topic = \"lamp\"; line = 4;",
+         ":1: lights[0].line: line is not for kind = \"mqtt\": only for gpio; take it out\n"},
+        {"kind = \"gcode\"; on = \"M42 P1 S1\"; off = \"M42 P1 S0\";",
+         ":1: lights[0].printer: is required for kind = \"gcode\": the id of one in printers\n"},
+        {"kind = \"gcode\"; printer = \"p2\"; on = \"M42 P1 S1\";",
+         ":1: lights[0].off: is required for kind = \"gcode\": the G-code, such as \"M42 P1 "
+         "S1\"\n"
+         ":1: lights[0].printer: there is no printer 'p2' in printers\n"},
+        {"kind = \"command\"; on_command = \"a\";",
+         ":1: lights[0].off_command: is required for kind = \"command\": the program and its "
+         "words\n"},
+        {"kind = \"gpio\";", ":1: lights[0].line: is required for kind = \"gpio\": the number that "
+                             "gpioinfo shows\n"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(free_p)
+        char *text = xasprintf("lights = ( { id = \"lamp\"; %s } );\n" DEVICES, cases[i].light);
+
+        load(*state, text);
+        expect_problems(*state, cases[i].problem);
+    }
+}
+
+static void a_camera_must_name_a_light_that_is_there(void **state)
+{
+    load(*state, "lights = ( { id = \"lamp\"; kind = \"mqtt\"; topic = \"lamp\"; } );\n"
+                 "cameras = ( { id = \"a\"; kind = \"pattern\"; light = \"lamp\"; },\n"
+                 "{ id = \"b\"; kind = \"pattern\"; light = \"lamb\"; } );\n");
+    expect_problems(*state, ":3: cameras[1].light: there is no light 'lamb' in lights\n");
+}
+
 /* --- the file as a whole --- */
 
 static void a_unit_must_name_what_is_there(void **state)
@@ -777,6 +827,8 @@ int main(void)
         TEST(settings_that_go_together_are_taken),
         TEST(all_that_a_unit_breaks_is_said_at_once),
         TEST(a_unit_must_name_what_is_there),
+        TEST(lights_that_cannot_work_are_refused),
+        TEST(a_camera_must_name_a_light_that_is_there),
         TEST(an_id_is_used_once),
         TEST(what_is_required_is_missed_by_name),
         TEST(an_unknown_name_is_said_with_what_may_be_meant),

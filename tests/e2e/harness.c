@@ -186,6 +186,7 @@ static void tap_start(struct rig *rig, bool deaf_to_commands)
         "timelapse/v1/+/+",
         "timelapse/v1/+/unit/#",
         "timelapse/v1/+/camera/#",
+        "timelapse/v1/+/light/#",
         "timelapse/v1/+/printer/#",
         "timelapse/v1/+/image/+/last/meta",
         "timelapse/v1/+/reply/#",

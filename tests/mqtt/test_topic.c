@@ -31,6 +31,7 @@ static void every_published_topic_has_the_name_of_the_contract(void **state)
         {TOPIC_PRINTER_STATE, "mk4", BELOW "printer/mk4/state"},
         {TOPIC_PRINTER_STATUS, "mk4", BELOW "printer/mk4/status"},
         {TOPIC_CAMERA_STATUS, "front", BELOW "camera/front/status"},
+        {TOPIC_LIGHT_STATUS, "lamp", BELOW "light/lamp/status"},
         {TOPIC_IMAGE, "front", BELOW "image/front/last"},
         {TOPIC_IMAGE_META, "front", BELOW "image/front/last/meta"},
         {TOPIC_UNIT_AVAILABILITY, "u", BELOW "unit/u/availability"},
