@@ -14,7 +14,8 @@ packages() {
     run) echo ca-certificates mosquitto mosquitto-clients ffmpeg ;;
     page) command -v npm >/dev/null || echo nodejs npm ;; # Debian's or another
     test) echo clang mandoc libcmocka-dev libyaml-dev chromium gphoto2 libgphoto2-dev \
-        libexif-dev xz-utils "$(packages page)" "$(packages device)" ;;
+        libexif-dev xz-utils libgstrtspserver-1.0-dev gstreamer1.0-plugins-base \
+        gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly "$(packages page)" "$(packages device)" ;;
     device) [ "$(uname -m)" != x86_64 ] || echo qemu-system-x86 linux-headers-amd64 make busybox-static \
         cpio kmod acpica-tools ;;
     *)

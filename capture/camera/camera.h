@@ -25,7 +25,8 @@ struct camera_settings {
     int kind; /* index into camera_kinds */
     char *url;
     struct conf_strings command; /* program and words, with placeholders */
-    char *program;               /* rpicam, gphoto2; NULL = what is there */
+    char *program;               /* rpicam, gphoto2, stream; NULL = what is there */
+    int decode;                  /* stream: index into stream_decode_choices */
     char *port, *model;          /* gphoto2; NULL = the first camera */
     struct conf_strings config;  /* gphoto2: name=value */
     bool keep_on_camera;         /* gphoto2 */

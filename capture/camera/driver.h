@@ -58,11 +58,14 @@ extern const struct camera_driver camera_http_driver;
 extern const struct camera_driver camera_mjpeg_driver;
 extern const struct camera_driver camera_pattern_driver;
 extern const struct camera_driver camera_rpicam_driver;
+extern const struct camera_driver camera_stream_driver;
 extern const struct camera_driver camera_v4l2_driver;
 
 /* Of the setting awb. */
 extern const char *const rpicam_awb_choices[];
 /* Of the setting format. */
 extern const char *const v4l2_format_choices[];
+/* Of the setting decode. */
+extern const char *const stream_decode_choices[];
 
 #endif

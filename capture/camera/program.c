@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 
 enum {
-    LAST_WORDS_MAX = 240,
     SPARE_PART = 10,      /* of the time of a shot: from killing a program to the end of it */
     LAST_WORDS_PART = 20, /* for it to end by itself then */
 };
@@ -143,17 +142,16 @@ static void on_collected(void *user)
     run_free(run);
 }
 
-/* The end of what it complained about. */
-static void last_words(const char *text, char ret_words[LAST_WORDS_MAX])
+void program_last_words(const char *text, char ret_words[PROGRAM_WORDS_MAX])
 {
     size_t end = strlen(text), start;
 
     while (end > 0 && text[end - 1] == ' ')
         end--;
-    start = end < LAST_WORDS_MAX ? 0 : end - LAST_WORDS_MAX + 1;
+    start = end < PROGRAM_WORDS_MAX ? 0 : end - PROGRAM_WORDS_MAX + 1;
     while (start > 0 && start < end && text[start - 1] != ' ')
         start++;
-    snprintf(ret_words, LAST_WORDS_MAX, "%.*s", (int)(end - start), text + start);
+    snprintf(ret_words, PROGRAM_WORDS_MAX, "%.*s", (int)(end - start), text + start);
 }
 
 const struct program_advice *program_advice_find(const struct program_advice *list,
@@ -170,11 +168,11 @@ static int check_result(const struct program *program, const struct process_resu
                         struct error *err)
 {
     const struct program_advice *advice;
-    char how[64], words[LAST_WORDS_MAX];
+    char how[64], words[PROGRAM_WORDS_MAX];
 
     if (result->exit_code == 0 && !result->overflow && !result->timed_out)
         return 0;
-    last_words(result->stderr_tail, words);
+    program_last_words(result->stderr_tail, words);
     if (result->overflow)
         return error_set(err, -EFBIG, "%s: printed more than max_bytes (%lld); is it a picture?",
                          program->name, (long long)program->settings->max_bytes);
@@ -205,9 +203,9 @@ static void tell_killed(struct run *run, const char *complaints)
     struct program *program = run->program;
     const struct program_advice *advice = program_advice_find(program->kind->advice, complaints);
     struct error err = run->killed;
-    char words[LAST_WORDS_MAX];
+    char words[PROGRAM_WORDS_MAX];
 
-    last_words(complaints, words);
+    program_last_words(complaints, words);
     if (advice)
         error_set(&err, advice->code, "%s: %s (%s)", program->name, advice->text, words);
     else if (*words)

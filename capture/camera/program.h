@@ -12,7 +12,8 @@
 
 #include "capture/camera/driver.h"
 
-#define PROGRAM_ARGS_MAX 64
+#define PROGRAM_ARGS_MAX  64
+#define PROGRAM_WORDS_MAX 240 /* of what a program said, in an error text */
 
 struct program_args {
     char *items[PROGRAM_ARGS_MAX + 1]; /* NULL-terminated */
@@ -33,6 +34,9 @@ struct program_advice {
 /* The first that fits; NULL: none, or no list. */
 const struct program_advice *program_advice_find(const struct program_advice *list,
                                                  const char *text) MUST_CHECK;
+
+/* The end of what a program complained about, from the beginning of a word on. */
+void program_last_words(const char *text, char ret_words[PROGRAM_WORDS_MAX]);
 
 struct program_kind {
     /* Whether the program writes the picture to the file it is told; NULL or false: to stdout. */

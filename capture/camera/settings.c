@@ -5,12 +5,12 @@
 
 static const struct camera_driver *const drivers[] = {
     &camera_http_driver,   &camera_mjpeg_driver, &camera_pattern_driver, &camera_command_driver,
-    &camera_rpicam_driver, &camera_v4l2_driver,  &camera_gphoto2_driver,
+    &camera_rpicam_driver, &camera_v4l2_driver,  &camera_gphoto2_driver, &camera_stream_driver,
 };
 
 /* In the order of drivers. */
-const char *const camera_kinds[] = {"http",   "mjpeg", "pattern", "command",
-                                    "rpicam", "v4l2",  "gphoto2", NULL};
+const char *const camera_kinds[] = {"http", "mjpeg",   "pattern", "command", "rpicam",
+                                    "v4l2", "gphoto2", "stream",  NULL};
 
 _Static_assert(ARRAY_LEN(camera_kinds) == ARRAY_LEN(drivers) + 1, "a kind for each driver");
 
@@ -28,10 +28,11 @@ static const struct conf_field camera_fields[] = {
                  .help = "http: a still picture per request; mjpeg: a stream; pattern: a built-in "
                          "test picture; command: a program of your own; rpicam: the "
                          "camera of a Raspberry Pi; v4l2: a USB camera (/dev/video0); gphoto2: a "
-                         "DSLR or mirrorless camera."),
+                         "DSLR or mirrorless camera; stream: RTSP, RTMP or HLS, through ffmpeg."),
     CAMERA_FIELD(url, .type = CONF_STRING, .max = 2048,
                  .help = "http, mjpeg: address of the picture or of the stream (http or https). "
-                         "command: what {url} becomes."),
+                         "stream: of the stream (rtsp, rtsps, rtmp, rtmps, http, https). command: "
+                         "what {url} becomes."),
     CAMERA_FIELD(command, .type = CONF_STRINGS, .max = 2048,
                  .help = "command: the program that makes a picture, and its words, run without a "
                          "shell. {output} is the file that it has to write, without it the picture "
@@ -39,8 +40,8 @@ static const struct conf_field camera_fields[] = {
                          "id."),
     CAMERA_FIELD(program, .type = CONF_STRING, .max = 1024,
                  .help = "rpicam: the program to use; without it rpicam-still, libcamera-still or "
-                         "raspistill, whichever is there. gphoto2: the program to use instead of "
-                         "gphoto2."),
+                         "raspistill, whichever is there. gphoto2, stream: the program to use "
+                         "instead of gphoto2 or ffmpeg."),
     CAMERA_FIELD(port, .type = CONF_STRING, .max = 64,
                  .help = "gphoto2: where the camera is, as in usb:001,004, when there are several; "
                          "gphoto2 --auto-detect shows it. It changes when the camera is plugged in "
@@ -54,6 +55,10 @@ static const struct conf_field camera_fields[] = {
     CAMERA_FIELD(keep_on_camera, .type = CONF_BOOL, .fallback = "false",
                  .help = "gphoto2: leave each picture on the camera's card, too (with "
                          "capturetarget=Memory card)."),
+    CAMERA_FIELD(decode, .type = CONF_ENUM, .fallback = "key", .choices = stream_decode_choices,
+                 .help = "stream: key = between pictures only key frames are decoded, and a "
+                         "picture waits for the next one; all = all frames, at once, for about "
+                         "ten times the processor time."),
     CAMERA_FIELD(sensor, .type = CONF_INT, .fallback = "0", .max = 7,
                  .help = "rpicam: which camera, when there are several."),
     CAMERA_FIELD(device, .type = CONF_STRING, .fallback = "/dev/video0", .max = 1024,

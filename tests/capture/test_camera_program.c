@@ -247,7 +247,7 @@ static void mistakes_in_the_settings_are_named(void **state)
     expect_problem(f, "kind = \"pattern\"; command = \"a\";",
                    "command is not for kind = \"pattern\": only for command; take it out");
     expect_problem(f, "kind = \"command\"; command = \"a\"; user = \"u\";",
-                   "user is not for kind = \"command\": only for http, mjpeg; take it out");
+                   "user is not for kind = \"command\": only for http, mjpeg, stream; take it out");
 }
 
 #define program_test(name)                                                                         \
