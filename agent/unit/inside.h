@@ -28,6 +28,7 @@ struct unit {
     struct session *session;
     bool unproven; /* the session was taken up after a restart; is its job still running? */
     struct trigger_cause last_cause;
+    int64_t last_shot_at_mono_us; /* moment of the newest of which a picture came */
 
     struct shot_queue *shots;
     bool finish_wanted; /* as soon as shots and an interim build are through */
@@ -40,6 +41,7 @@ struct unit {
     bool pause_wanted;                   /* the queue is to make the final video */
 
     struct unit_problem capture, video; /* the next frame says nothing about the encoder */
+    char *ill_camera;                   /* whose frame was lost; NULL: capture is not of one */
 };
 
 /* --- unit.c --- */

@@ -68,8 +68,9 @@ static void store_picture(struct unit *unit, const struct shot_request *request,
         .trigger_at_mono_us = request->cause.at_mono_us,
     };
 
-    if (cause.layer >= 0)
+    if (cause.layer >= 0 && cause.trigger_at_mono_us >= unit->last_shot_at_mono_us)
         session_set_last_layer(unit->session, cause.layer);
+    unit->last_shot_at_mono_us = MAX(unit->last_shot_at_mono_us, cause.trigger_at_mono_us);
     session_add(unit->session, taken, &cause);
 }
 

@@ -4,6 +4,8 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
 #include "agent/publish/report.h"
 
 /* --- saying what happened --- */
@@ -52,7 +54,8 @@ static void on_frame(const struct track_frame *frame, void *user)
                                                       .captured_at = frame->captured_at,
                                                       .picture = frame->picture},
                                unit->user);
-    unit_clear_problem(unit, &unit->capture);
+    if (!unit->ill_camera || str_equal(unit->ill_camera, frame->camera))
+        unit_clear_problem(unit, &unit->capture);
     unit_emit(unit, "frame", json_copy(data));
     unit_changed(unit);
     shot_queue_part(unit->shots, frame->cause.trigger_at_mono_us, data, NULL);
@@ -66,6 +69,7 @@ static void on_frame_lost(const char *camera, const struct frame_cause *cause,
     log_warn("unit.frame_missed", "unit=%s camera=%s trigger=%s layer=%d error=\"%s\"",
              unit_id(unit), camera, cause->trigger, cause->layer, err->text);
     unit_emit(unit, "frame_missed", report_lost_frame(camera, cause, err));
+    replace_str(&unit->ill_camera, camera);
     unit_set_problem(unit, &unit->capture, err);
     shot_queue_part(unit->shots, cause->trigger_at_mono_us, NULL, err);
 }

@@ -29,6 +29,7 @@ static struct session_config session_config(const struct unit *unit)
 static void open_failed(struct unit *unit, const struct error *err)
 {
     log_error("unit.session_failed", "unit=%s error=\"%s\"", unit_id(unit), err->text);
+    replace_str(&unit->ill_camera, NULL);
     unit_set_problem(unit, &unit->capture, err);
     unit_step(unit, SESSION_OPEN_FAILED);
 }
@@ -428,6 +429,7 @@ void unit_free(struct unit *unit)
     timer_free(unit->retry);
     timer_free(unit->leaving);
     free(unit->cameras);
+    free(unit->ill_camera);
     free(unit);
 }
 

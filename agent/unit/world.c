@@ -14,6 +14,13 @@ static bool printing(const struct unit *unit)
     return view->state == PRINTER_PRINTING && !view->heating && !view->simulating;
 }
 
+/* Another unit has it stand for a frame: time goes on. Not for one that has it stand, too: two of
+ * these could take turns for ever. */
+static bool stands_for_another(const struct unit *unit)
+{
+    return !unit->config.settings->pause && printer_paused_by_us(unit->config.printer);
+}
+
 /* The same layer told by two triggers (the printer's count and a message) is one moment. */
 static bool is_repetition(const struct unit *unit, const struct trigger_cause *cause)
 {
@@ -44,7 +51,8 @@ void unit_on_trigger(const struct trigger_cause *cause, void *user)
     unit_refresh_facts(unit);
     if (!(session_next(unit->state, SESSION_TRIGGER, &unit->facts).actions & SESSION_DO_FRAME))
         return;
-    if (str_equal(cause->name, "interval") && unit->facts.waits_for_job && !printing(unit))
+    if (str_equal(cause->name, "interval") && unit->facts.waits_for_job && !printing(unit) &&
+        !stands_for_another(unit))
         return;
     if (is_repetition(unit, cause))
         return;
