@@ -816,12 +816,22 @@ static void publish_everything(struct app *app)
     publish_flush(app->publisher);
 }
 
+static void on_raw_stored(int result, const char *path, const struct error *err, void *user)
+{
+    (void)user;
+    if (result < 0)
+        log_warn("frame.raw_lost", "path=%s reason=\"%s\"", path, err->text);
+    else
+        log_debug("frame.raw_stored", "path=%s", path);
+}
+
 static int open_storage(struct app *app, struct error *err)
 {
     const struct agent_settings *agent = &app->config->agent;
     struct frame_store_config store = {
         .root_dir = agent->media_dir,
         .reserve_bytes = (int64_t)(agent->reserve_mb * 1e6),
+        .on_raw = on_raw_stored,
     };
     bool damaged = false;
     int rc = journal_open(app->loop, agent->data_dir, &app->journal, &damaged, err);

@@ -29,7 +29,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { FRAME_BYTES_MAX = 64 * 1024 * 1024 };
+enum {
+    FRAME_BYTES_MAX = 64 * 1024 * 1024,
+    RAW_BYTES_MAX = 512 * 1024 * 1024,
+    COPY_BYTES = 256 * 1024,
+};
 
 /* --- names and directories --- */
 
@@ -48,6 +52,11 @@ static void close_dir(DIR **dir)
 char *frame_files_name(const char *safe_camera, int64_t seq)
 {
     return xasprintf("%s_%08" PRId64 ".jpg", safe_camera, seq);
+}
+
+char *frame_files_raw_name(const char *safe_camera, int64_t seq, const struct raw *raw)
+{
+    return xasprintf("%s_%08" PRId64 ".%s", safe_camera, seq, raw->suffix);
 }
 
 /* The number in a name of frame_files_name(); −1 when it is none. */
@@ -142,7 +151,41 @@ static int write_all(int fd, const uint8_t *data, size_t len)
     return 0;
 }
 
-static int write_temp(int dir_fd, const char *temp, const struct picture *picture)
+/* What a file is made of: bytes in memory, or those of another file. */
+struct content {
+    const uint8_t *data; /* NULL: of from_fd */
+    size_t len;
+    int from_fd;
+};
+
+/* pread(): others may be copying the same file. */
+static int copy_all(int fd, const struct content *content)
+{
+    CLEANUP(free_p) uint8_t *part = xmalloc(COPY_BYTES);
+
+    for (size_t at = 0; at < content->len;) {
+        ssize_t got =
+            pread(content->from_fd, part, MIN(content->len - at, (size_t)COPY_BYTES), (off_t)at);
+        int rc;
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 ? -errno : -EIO;
+        rc = write_all(fd, part, (size_t)got);
+        if (rc < 0)
+            return rc;
+        at += (size_t)got;
+    }
+    return 0;
+}
+
+static int write_content(int fd, const struct content *content)
+{
+    return content->data ? write_all(fd, content->data, content->len) : copy_all(fd, content);
+}
+
+static int write_temp(int dir_fd, const char *temp, const struct content *content)
 {
     int fd, rc;
 
@@ -152,7 +195,7 @@ static int write_temp(int dir_fd, const char *temp, const struct picture *pictur
     fd = openat(dir_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
     if (fd < 0)
         return -errno;
-    rc = write_all(fd, picture->jpeg, picture->len);
+    rc = write_content(fd, content);
     if (rc == 0 && fdatasync(fd) < 0)
         rc = -errno;
     if (close(fd) < 0 && rc == 0)
@@ -178,10 +221,10 @@ static int sync_fd(int dir_fd)
     return fsync(dir_fd) < 0 && errno != EINVAL && errno != ENOTSUP ? -errno : 0;
 }
 
-static int write_frame(int dir_fd, const char *name, const struct picture *picture)
+static int write_whole(int dir_fd, const char *name, const struct content *content)
 {
     CLEANUP(free_p) char *temp = xasprintf(".%s.tmp", name);
-    int rc = write_temp(dir_fd, temp, picture);
+    int rc = write_temp(dir_fd, temp, content);
 
     if (rc == 0)
         rc = rename_new(dir_fd, temp, name);
@@ -195,22 +238,44 @@ static int write_frame(int dir_fd, const char *name, const struct picture *pictu
     return rc;
 }
 
-int frame_files_write(const char *session_dir, const char *safe_camera, int64_t seq,
-                      const struct picture *picture, int64_t reserve_bytes, struct error *err)
+static int write_named(const char *session_dir, const char *name, const struct content *content,
+                       int64_t reserve_bytes, struct error *err)
 {
-    CLEANUP(free_p) char *name = frame_files_name(safe_camera, seq);
     CLEANUP(close_fd) int dir_fd = -1;
     int rc = open_frames_dir(session_dir, &dir_fd, err);
 
     if (rc == 0)
-        rc = check_room(dir_fd, picture->len, reserve_bytes, err);
+        rc = check_room(dir_fd, content->len, reserve_bytes, err);
     if (rc < 0)
         return rc;
-    rc = write_frame(dir_fd, name, picture);
+    rc = write_whole(dir_fd, name, content);
     if (rc < 0)
         return error_set(err, rc, "cannot write %s/" FRAMES_DIR "/%s: %s", session_dir, name,
                          strerror(-rc));
     return 0;
+}
+
+int frame_files_write(const char *session_dir, const char *safe_camera, int64_t seq,
+                      const struct picture *picture, int64_t reserve_bytes, struct error *err)
+{
+    CLEANUP(free_p) char *name = frame_files_name(safe_camera, seq);
+    const struct content content = {.data = picture->jpeg, .len = picture->len};
+
+    return write_named(session_dir, name, &content, reserve_bytes, err);
+}
+
+int frame_files_write_raw(const char *session_dir, const char *safe_camera, int64_t seq,
+                          const struct raw *raw, int64_t reserve_bytes, struct error *err)
+{
+    CLEANUP(free_p) char *name = frame_files_raw_name(safe_camera, seq, raw);
+    struct content content = {.from_fd = raw->fd};
+    struct stat info;
+
+    if (fstat(raw->fd, &info) < 0 || !S_ISREG(info.st_mode) || info.st_size > RAW_BYTES_MAX)
+        return error_set(err, -EFBIG, "the RAW file of frame %" PRId64 " is no file of up to %d MB",
+                         seq, RAW_BYTES_MAX / 1000000);
+    content.len = (size_t)info.st_size;
+    return write_named(session_dir, name, &content, reserve_bytes, err);
 }
 
 int frame_files_sync_parents(const char *session_dir, const char *root_dir, struct error *err)
@@ -261,14 +326,22 @@ bool frame_files_delete(const char *session_dir, const char *safe_camera, int64_
 
 /* --- recovery --- */
 
+/* Of a frame or of its RAW, whose name differs in what follows the dot. */
 static bool is_temp(const char *name, const char *safe_camera)
 {
     CLEANUP(free_p) char *final_name = NULL;
+    CLEANUP(free_p) char *frame_name = NULL;
+    char *dot;
 
     if (name[0] != '.' || !str_ends_with(name, ".tmp"))
         return false;
     final_name = path_base_name(name + 1, ".tmp");
-    return frame_seq(final_name, safe_camera) >= 0;
+    dot = strrchr(final_name, '.');
+    if (!dot)
+        return false;
+    *dot = '\0';
+    frame_name = xasprintf("%s.jpg", final_name);
+    return frame_seq(frame_name, safe_camera) >= 0;
 }
 
 static int read_file_at(int dir_fd, const char *name, struct buf *buf, struct stat *ret_st)

@@ -6,6 +6,7 @@
 
 #include "agent/base/error.h"
 #include "capture/picture.h"
+#include "capture/raw.h"
 
 #define FRAMES_DIR "frames" /* in the session's directory */
 
@@ -18,6 +19,13 @@ char *frame_files_name(const char *safe_camera, int64_t seq) MUST_CHECK;
 int frame_files_write(const char *session_dir, const char *safe_camera, int64_t seq,
                       const struct picture *picture, int64_t reserve_bytes,
                       struct error *err) MUST_CHECK;
+
+/* The same for the RAW file of frame seq, beside it by the name "front_00000001.nef". */
+int frame_files_write_raw(const char *session_dir, const char *safe_camera, int64_t seq,
+                          const struct raw *raw, int64_t reserve_bytes,
+                          struct error *err) MUST_CHECK;
+/* Its name; the caller frees. */
+char *frame_files_raw_name(const char *safe_camera, int64_t seq, const struct raw *raw) MUST_CHECK;
 
 /* Syncs the session's directory and those above it, up to and with the one that holds root_dir. */
 int frame_files_sync_parents(const char *session_dir, const char *root_dir,

@@ -27,7 +27,7 @@ enum {
     SYNCED_MAX = 16, /* sessions remembered as synced up to the root */
 };
 
-enum job_kind { JOB_WRITE, JOB_DELETE_FRAMES, JOB_DELETE_SESSION };
+enum job_kind { JOB_WRITE, JOB_WRITE_RAW, JOB_DELETE_FRAMES, JOB_DELETE_SESSION };
 
 struct job {
     struct list link;
@@ -38,6 +38,8 @@ struct job {
     int64_t seq, last_seq;
 
     struct picture *picture;
+    struct raw *raw; /* JOB_WRITE_RAW */
+    struct raw_waiter raw_waiter;
     int64_t reserve_bytes;
     char *sync_up_to; /* root_dir when the parents must be synced, too */
     frame_stored_fn done;
@@ -56,6 +58,9 @@ struct frame_store {
     dev_t device;
     struct list waiting;
     struct list refused; /* writes over WAITING_MAX, until their done comes */
+    struct list raws;    /* of stored frames, which may still come */
+    void (*on_raw)(int result, const char *path, const struct error *err, void *user);
+    void *user;
     struct timer *refuse_timer;
     size_t writes; /* waiting or running */
     struct job *running;
@@ -90,12 +95,27 @@ static int run_delete(struct job *job, struct error *err)
     return path_remove_tree(job->session_dir, err);
 }
 
+static int run_kind(struct job *job, struct error *err)
+{
+    switch (job->kind) {
+    case JOB_WRITE:
+        return run_write(job, err);
+    case JOB_WRITE_RAW:
+        return frame_files_write_raw(job->session_dir, job->camera, job->seq, job->raw,
+                                     job->reserve_bytes, err);
+    case JOB_DELETE_FRAMES:
+    case JOB_DELETE_SESSION:
+        break;
+    }
+    return run_delete(job, err);
+}
+
 static void run_job(void *user)
 {
     struct job *job = user;
     struct frame_store *store = job->store;
 
-    job->result = job->kind == JOB_WRITE ? run_write(job, &job->err) : run_delete(job, &job->err);
+    job->result = run_kind(job, &job->err);
     pthread_mutex_lock(&store->mutex);
     store->busy = false;
     pthread_cond_signal(&store->idle);
@@ -108,6 +128,9 @@ static void job_free(struct job *job)
 {
     list_remove(&job->link);
     picture_unref(job->picture);
+    if (job->raw)
+        raw_waiter_done(&job->raw_waiter);
+    raw_unref(job->raw);
     free(job->session_dir);
     free(job->camera);
     free(job->sync_up_to);
@@ -159,6 +182,57 @@ static void report_deleted(const struct job *job)
     job->deleted(gone ? 0 : job->result, gone ? NULL : &job->err, job->user);
 }
 
+static void enqueue(struct job *job)
+{
+    list_append(&job->store->waiting, &job->link);
+    start_next(job->store);
+}
+
+static struct job *job_new(struct frame_store *store, enum job_kind kind, const char *session_dir)
+{
+    struct job *job = xcalloc(1, sizeof(*job));
+
+    list_init(&job->link);
+    job->store = store;
+    job->kind = kind;
+    job->session_dir = xstrdup(session_dir);
+    return job;
+}
+
+/* --- the RAW of a frame --- */
+
+static void on_raw_settled(void *user)
+{
+    struct job *job = user;
+
+    list_remove(&job->link);
+    if (job->raw->fd >= 0)
+        enqueue(job);
+    else
+        job_free(job);
+}
+
+static void follow_with_raw(struct frame_store *store, const struct job *frame)
+{
+    struct job *job = job_new(store, JOB_WRITE_RAW, frame->session_dir);
+
+    job->camera = xstrdup(frame->camera);
+    job->seq = frame->seq;
+    job->reserve_bytes = frame->reserve_bytes;
+    job->raw = raw_ref(frame->picture->raw);
+    list_append(&store->raws, &job->link);
+    raw_waiter_init(&job->raw_waiter, on_raw_settled, job);
+    raw_await(job->raw, &job->raw_waiter);
+}
+
+static void report_raw(const struct frame_store *store, const struct job *job)
+{
+    CLEANUP(free_p) char *name = frame_files_raw_name(job->camera, job->seq, job->raw);
+    CLEANUP(free_p) char *path = xasprintf("%s/" FRAMES_DIR "/%s", job->session_dir, name);
+
+    store->on_raw(job->result, path, &job->err, store->user);
+}
+
 static void on_job_done(void *user)
 {
     struct job *job = user;
@@ -178,29 +252,16 @@ static void on_job_done(void *user)
         store->writes--;
     if (job->result == 0 && job->sync_up_to)
         remember_synced(store, job->session_dir);
+    if (job->kind == JOB_WRITE && job->result == 0 && job->picture->raw)
+        follow_with_raw(store, job);
     start_next(store);
+    if (job->kind == JOB_WRITE_RAW && store->on_raw)
+        report_raw(store, job);
     if (job->done)
         report(job);
     if (job->deleted)
         report_deleted(job);
     job_free(job);
-}
-
-static struct job *job_new(struct frame_store *store, enum job_kind kind, const char *session_dir)
-{
-    struct job *job = xcalloc(1, sizeof(*job));
-
-    list_init(&job->link);
-    job->store = store;
-    job->kind = kind;
-    job->session_dir = xstrdup(session_dir);
-    return job;
-}
-
-static void enqueue(struct job *job)
-{
-    list_append(&job->store->waiting, &job->link);
-    start_next(job->store);
 }
 
 /* One at a time: done may free the store, and with it the other refused ones. */
@@ -375,6 +436,9 @@ int frame_store_open(struct loop *loop, const struct frame_store_config *config,
     store->refuse_timer = timer_new(loop, on_refuse_timer, store);
     list_init(&store->waiting);
     list_init(&store->refused);
+    list_init(&store->raws);
+    store->on_raw = config->on_raw;
+    store->user = config->user;
     pthread_mutex_init(&store->mutex, NULL);
     pthread_cond_init(&store->idle, NULL);
     *ret_store = store;
@@ -408,6 +472,7 @@ void frame_store_free(struct frame_store *store)
     leave_running(store);
     drop_jobs(&store->waiting);
     drop_jobs(&store->refused);
+    drop_jobs(&store->raws);
     timer_free(store->refuse_timer);
     for (size_t i = 0; i < SYNCED_MAX; i++)
         free(store->synced[i]);

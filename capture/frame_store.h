@@ -2,6 +2,8 @@
 /* frame_store: where the frames of a session live on disk.
  *
  *   <root>/<agent>/<printer>/<session>/frames/<camera>_00000001.jpg
+ *                                             <camera>_00000001.nef   when the camera makes a RAW,
+ * too
  *
  * A frame is written under a temporary name, synced and renamed, so a reader never sees half a
  * picture and an announced one survives a power cut. Loop thread; the disk work runs on a worker,
@@ -17,6 +19,9 @@ struct frame_store;
 struct frame_store_config {
     const char *root_dir;  /* made when absent */
     int64_t reserve_bytes; /* a write that would leave less free than this is refused (-ENOSPC) */
+    /* The RAW of a frame is durable at path, too, or was lost (result < 0). NULL is fine. */
+    void (*on_raw)(int result, const char *path, const struct error *err, void *user);
+    void *user;
 };
 
 int frame_store_open(struct loop *loop, const struct frame_store_config *config,
@@ -39,7 +44,8 @@ char *frame_store_path(const char *session_dir, const char *camera, int64_t seq)
  * is there. */
 typedef void (*frame_stored_fn)(int result, const char *path, const struct error *err, void *user);
 /* Stores the picture (ref'd meanwhile) as frame seq of the camera. done comes once, later. At most
- * 64 writes may wait; more are refused with -EBUSY through done. */
+ * 64 writes may wait; more are refused with -EBUSY through done. The picture's RAW follows by
+ * itself when it comes; it goes with the session, not with the frame. */
 void frame_store_add(struct frame_store *store, const char *session_dir, const char *camera,
                      int64_t seq, struct picture *picture, frame_stored_fn done, void *user);
 

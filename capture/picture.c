@@ -42,6 +42,7 @@ void picture_unref(struct picture *picture)
     if (--picture->refs > 0)
         return;
     picture_pixels_done(&picture->preview);
+    raw_unref(picture->raw);
     free(picture->jpeg);
     free(picture);
 }

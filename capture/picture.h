@@ -6,6 +6,7 @@
 #define CAPTURE_PICTURE_H
 
 #include "agent/base/list.h"
+#include "capture/raw.h"
 
 /* What is strange about it; nothing of this makes it a bad picture. */
 enum picture_flag {
@@ -34,8 +35,9 @@ struct picture {
     int64_t captured_at_mono_us; /* earliest moment that it can show */
     int64_t received_at_mono_us; /* its last byte */
     uint32_t crc32;
-    bool stale;     /* frozen for so long that it counts no more (stale_after) */
-    unsigned flags; /* enum picture_flag */
+    struct raw *raw; /* the camera may bring a RAW beside it; NULL: no such camera */
+    bool stale;      /* frozen for so long that it counts no more (stale_after) */
+    unsigned flags;  /* enum picture_flag */
 
     int brightness; /* mean luma, 0 black – 255 white; -1: not known (yet) */
     struct picture_pixels preview;

@@ -518,6 +518,7 @@ static void accept_turned(struct turning *turning)
 
     picture->captured_at_mono_us = turning->picture->captured_at_mono_us;
     picture->received_at_mono_us = turning->picture->received_at_mono_us;
+    picture->raw = raw_ref(turning->picture->raw);
     accept_picture(turning->camera, picture);
     picture_unref(picture);
 }
@@ -564,6 +565,12 @@ static void leave_turning(struct camera *camera)
 void camera_port_picture(struct camera_port *port, uint8_t *jpeg, size_t len,
                          int64_t captured_at_mono_us)
 {
+    camera_port_picture_and_raw(port, jpeg, len, captured_at_mono_us, NULL);
+}
+
+void camera_port_picture_and_raw(struct camera_port *port, uint8_t *jpeg, size_t len,
+                                 int64_t captured_at_mono_us, struct raw *raw)
+{
     struct camera *camera = port->camera;
     int64_t captured_at_us = less_latency(camera, captured_at_mono_us);
     struct picture *picture = NULL;
@@ -579,6 +586,7 @@ void camera_port_picture(struct camera_port *port, uint8_t *jpeg, size_t len,
     }
     if (picture) {
         picture->captured_at_mono_us = captured_at_us;
+        picture->raw = raw_ref(raw);
         if (turn != TURN_NONE)
             start_turn(camera, picture, turn);
         else

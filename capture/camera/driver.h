@@ -44,6 +44,9 @@ const struct camera_driver *camera_driver_of(int kind);
 bool camera_port_wants(const struct camera_port *port, int64_t captured_at_mono_us);
 void camera_port_picture(struct camera_port *port, uint8_t *jpeg, size_t len,
                          int64_t captured_at_mono_us);
+/* The same with the RAW that is here or may still come (ref'd meanwhile); NULL: none. */
+void camera_port_picture_and_raw(struct camera_port *port, uint8_t *jpeg, size_t len,
+                                 int64_t captured_at_mono_us, struct raw *raw);
 /* The request failed; err is without the camera's name. -EACCES, -EPROTOTYPE (the url is of
  * another kind, or the device is not what the settings say), -ENOPKG (no such program) and -EINVAL
  * (a setting that the camera cannot take) are final: asking again does not help, and may lock the

@@ -1,32 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* gphoto2: a camera with lenses of its own (DSLR, mirrorless) by USB, through the program gphoto2.
  *
- * A session is one gphoto2 --shell. It sets what config says, and then photographs with
- * capture-image-and-download, the way that most cameras know. While the camera is warm the session
- * is kept from shot to shot; else, and when kept sessions fail again and again, each shot has its
- * own. The picture counts as captured when that line was sent, and goes on when its file is whole;
- * then gphoto2 looks for a RAW beside it, and what we made is deleted from the camera.
- *
- * gphoto2's exit codes say little: it is 0 after most failures. So a shot has succeeded when there
- * is a picture, and what gphoto2 said is read only when there is none.
+ * While the camera is warm one session is kept from shot to shot; else, and when kept sessions fail
+ * again and again, each shot has its own. Between two shots others may have the camera.
  *
  * A camera that hangs (gphoto2 issues 213, 216, 297) is met by steps: at the deadline its gphoto2
  * is ended, the next shot gets a new one; when that hangs, too, the USB device is reset once; after
  * that only somebody at the camera can help, and the error says so. */
-#include "agent/base/clock.h"
 #include "agent/base/mem.h"
-#include "agent/base/path.h"
-#include "agent/base/str.h"
 #include "capture/camera/gphoto2_config.h"
 #include "capture/camera/gphoto2_run.h"
-#include "capture/camera/gphoto2_shell.h"
+#include "capture/camera/gphoto2_session.h"
 #include "capture/camera/gphoto2_words.h"
 #include "capture/camera/program.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 enum {
     NEEDED_MS = 6000, /* what a camera takes beside its exposure, with the opening of a session */
@@ -35,54 +24,26 @@ enum {
     RESET_MS = 8000,
     HANGS_TO_RESET = 2,
     KEPT_FAILURES_MAX = 3,
-    OURS_MAX = 4, /* files of one shot on the camera */
-};
-
-enum phase {
-    PHASE_NONE,     /* no gphoto2 runs for us; perhaps we wait for our turn */
-    PHASE_OPENING,  /* the camera is opened, its settings are made */
-    PHASE_READY,    /* it waits for us */
-    PHASE_SHOOTING, /* until the picture is here and gphoto2 has ended looking for more */
-    PHASE_TIDYING,  /* what we made is deleted from the camera */
-    PHASE_LEAVING,
-};
-
-/* A file of the camera on its way from the disk; outlives the driver while a worker has it. */
-struct fetch {
-    struct gphoto2 *driver; /* NULL: nobody wants it any more */
-    char *path;
-    size_t max_bytes;
-    char *jpeg;
-    size_t len;
-    struct error err;
 };
 
 struct gphoto2 {
     struct camera_port *port;
-    struct loop *loop;
     const struct camera_settings *settings;
     struct gphoto2_device *device;
     struct gphoto2_turn turn;
-    struct gphoto2_shell *shell;
-    enum phase phase;
+    struct gphoto2_session *session; /* NULL: none; perhaps we wait for our turn */
+    bool opened;                     /* it has been ready once */
+    bool ready;                      /* it waits for us */
+    bool shooting;                   /* since it was ready last */
     struct timer *patience;
 
     bool warm;
     bool open_early; /* without a request: the camera has become warm */
     bool wanted;     /* a request has no answer yet */
-    size_t next_config;
+    bool serves;     /* the shot under way was begun for it */
 
-    /* the shot under way */
-    bool serves; /* it was begun for the request that is wanted now */
-    bool done;   /* gphoto2 is through with it */
-    bool has_jpeg, has_raw;
-    int64_t shot_at_us;
-    struct fetch *fetch;
-    char *ours[OURS_MAX]; /* its files on the camera */
-    size_t ours_count;
-
-    size_t shots;      /* of this session */
-    int kept_failures; /* shots in a row that failed in a session that was kept */
+    size_t shots;      /* good ones of this session */
+    int kept_failures; /* in a row, in sessions that had been kept */
     int hangs;         /* in a row */
     bool reset_was_tried;
     struct gphoto2_run *reset;
@@ -99,38 +60,18 @@ static bool is_hang(int code)
 
 static void note_trouble(struct gphoto2 *driver, struct error *err)
 {
+    struct error before = *err;
+
     if (driver->shots > 0)
         driver->kept_failures++;
     if (!is_hang(err->code))
         return;
     driver->hangs++;
-    if (driver->reset_was_tried) {
-        struct error before = *err;
-
+    if (driver->reset_was_tried)
         error_set(err, before.code,
                   "%s; a USB reset did not help: switch the camera off and on, or take its battery "
                   "out",
                   before.text);
-    }
-}
-
-/* Tells whoever waits. */
-static void fail(struct gphoto2 *driver, const struct error *err)
-{
-    bool was_wanted = driver->wanted;
-
-    driver->wanted = driver->serves = false;
-    if (was_wanted)
-        camera_port_failed(driver->port, err);
-    else if (driver->phase == PHASE_OPENING)
-        camera_port_contact(driver->port, err);
-}
-
-static void session_fail(struct gphoto2 *driver, struct error *err)
-{
-    note_trouble(driver, err);
-    fail(driver, err);
-    driver->phase = PHASE_LEAVING;
 }
 
 static void note_success(struct gphoto2 *driver)
@@ -142,256 +83,43 @@ static void note_success(struct gphoto2 *driver)
     driver->reset_was_tried = false;
 }
 
-/* --- its files --- */
-
-static void fetch_free(struct fetch *fetch)
+/* Tells whoever waits; without a request the camera's status. */
+static void fail(struct gphoto2 *driver, const struct error *err)
 {
-    free(fetch->path);
-    free(fetch->jpeg);
-    free(fetch);
-}
+    bool was_wanted = driver->wanted;
 
-static void fetch_on_worker(void *user)
-{
-    struct fetch *fetch = user;
-
-    if (path_read_file(fetch->path, fetch->max_bytes, &fetch->jpeg, &fetch->len, &fetch->err) < 0)
-        fetch->jpeg = NULL;
-    unlink(fetch->path);
-}
-
-static void shot_finish(struct gphoto2 *driver);
-
-static void deliver(struct gphoto2 *driver, struct fetch *fetch)
-{
-    if (fetch->jpeg && camera_port_wants(driver->port, driver->shot_at_us)) {
-        driver->wanted = driver->serves = false;
-        timer_start(driver->patience, DRAIN_MS);
-        camera_port_picture(driver->port, (uint8_t *)TAKE(fetch->jpeg), fetch->len,
-                            driver->shot_at_us);
-    } else if (!fetch->jpeg && driver->serves) {
-        fail(driver, &fetch->err);
-    }
-}
-
-static void on_fetched(void *user)
-{
-    struct fetch *fetch = user;
-    struct gphoto2 *driver = fetch->driver;
-
-    if (driver) {
-        driver->fetch = NULL;
-        deliver(driver, fetch);
-        if (driver->done && driver->phase == PHASE_SHOOTING)
-            shot_finish(driver);
-    }
-    fetch_free(fetch);
-}
-
-static void fetch_start(struct gphoto2 *driver, const char *path)
-{
-    struct fetch *fetch = xcalloc(1, sizeof(*fetch));
-
-    fetch->driver = driver;
-    fetch->path = xstrdup(path);
-    fetch->max_bytes = (size_t)driver->settings->max_bytes;
-    driver->fetch = fetch;
-    driver->has_jpeg = true;
-    note_success(driver);
-    loop_work(driver->loop, fetch_on_worker, on_fetched, fetch);
-}
-
-static void unlink_on_worker(void *user)
-{
-    unlink(user);
-}
-
-static void on_file(const char *path, void *user)
-{
-    struct gphoto2 *driver = user;
-    enum gphoto2_file kind = gphoto2_file_kind(path);
-    bool shooting = driver->phase == PHASE_SHOOTING;
-
-    if (shooting && kind == GPHOTO2_JPEG && !driver->has_jpeg) {
-        fetch_start(driver, path);
-        return;
-    }
-    if (shooting && kind == GPHOTO2_RAW)
-        driver->has_raw = true;
-    loop_work(driver->loop, unlink_on_worker, free, xstrdup(path));
-}
-
-/* --- a shot --- */
-
-static void forget_ours(struct gphoto2 *driver)
-{
-    for (size_t i = 0; i < driver->ours_count; i++)
-        free(driver->ours[i]);
-    driver->ours_count = 0;
-}
-
-static void become_ready(struct gphoto2 *driver)
-{
-    driver->phase = PHASE_READY;
-    if (!driver->wanted)
-        timer_stop(driver->patience);
-    proceed(driver);
-}
-
-static void shoot(struct gphoto2 *driver)
-{
-    driver->phase = PHASE_SHOOTING;
-    driver->serves = true;
-    driver->done = driver->has_jpeg = driver->has_raw = false;
-    forget_ours(driver);
-    driver->shot_at_us = clock_mono_us();
-    gphoto2_shell_say(driver->shell, "capture-image-and-download");
-}
-
-/* The first file that it tells of is what we took; of the others those that belong to it. Somebody
- * may have photographed by hand at the same time. */
-static void note_ours(struct gphoto2 *driver, const char *said)
-{
-    char *path;
-
-    while (driver->ours_count < OURS_MAX && gphoto2_next_camera_file(&said, &path)) {
-        if (driver->ours_count == 0 || gphoto2_same_picture(driver->ours[0], path))
-            driver->ours[driver->ours_count++] = path;
-        else
-            free(path);
-    }
-}
-
-static void delete_next(struct gphoto2 *driver)
-{
-    CLEANUP(free_p) char *path = NULL;
-    CLEANUP(free_p) char *line = NULL;
-
-    if (driver->ours_count == 0 || driver->settings->keep_on_camera) {
-        forget_ours(driver);
-        become_ready(driver);
-        return;
-    }
-    path = driver->ours[--driver->ours_count];
-    line = xasprintf("delete %s", path);
-    driver->phase = PHASE_TIDYING;
-    gphoto2_shell_say(driver->shell, line);
-}
-
-static void explain_no_picture(const struct gphoto2 *driver, const char *said, struct error *err)
-{
-    if (driver->has_raw)
-        error_set(err, -EINVAL,
-                  "the camera makes RAW files only; set it to RAW and JPEG, or JPEG, on the camera "
-                  "or in config (imageformat or imagequality)");
+    driver->wanted = driver->serves = false;
+    if (was_wanted)
+        camera_port_failed(driver->port, err);
     else
-        gphoto2_explain(said, err);
+        camera_port_contact(driver->port, err);
 }
 
-static void shot_finish(struct gphoto2 *driver)
+static void on_failed(const struct error *session_err, void *user)
 {
-    if (driver->fetch)
-        return;
-    delete_next(driver);
+    struct gphoto2 *driver = user;
+    struct error err = *session_err;
+
+    note_trouble(driver, &err);
+    fail(driver, &err);
 }
 
-static void on_shot(struct gphoto2 *driver, const char *said)
-{
-    struct error err = {0};
-
-    driver->done = true;
-    if (driver->has_jpeg) {
-        note_ours(driver, said);
-        shot_finish(driver);
-        return;
-    }
-    explain_no_picture(driver, said, &err);
-    session_fail(driver, &err);
-    gphoto2_shell_leave(driver->shell);
-}
-
-/* --- a session --- */
-
-static bool has_failed(const char *said)
-{
-    return strstr(said, "*** Error") != NULL;
-}
-
-static void open_next(struct gphoto2 *driver)
-{
-    const struct conf_strings *config = &driver->settings->config;
-    CLEANUP(free_p) char *line = NULL;
-
-    if (driver->next_config == config->count) {
-        camera_port_contact(driver->port, NULL);
-        become_ready(driver);
-        return;
-    }
-    line = xasprintf("set-config %s", config->items[driver->next_config++]);
-    gphoto2_shell_say(driver->shell, line);
-}
-
-/* next_config counts the lines sent so far, less one: the first opens the camera by asking it
- * something that every camera may refuse. */
-static void on_opened(struct gphoto2 *driver, const char *said)
-{
-    bool is_probe = driver->next_config == 0;
-    struct error err = {0};
-
-    if (!has_failed(said) || (is_probe && strstr(said, "not found in configuration tree"))) {
-        open_next(driver);
-        return;
-    }
-    gphoto2_explain(said, &err);
-    if (!is_probe)
-        error_prefix(&err, "config \"%s\"",
-                     driver->settings->config.items[driver->next_config - 1]);
-    session_fail(driver, &err);
-    gphoto2_shell_leave(driver->shell);
-}
-
-static void on_answer(const char *said, void *user)
+static void on_picture(uint8_t *jpeg, size_t len, int64_t captured_at_mono_us, struct raw *raw,
+                       void *user)
 {
     struct gphoto2 *driver = user;
 
-    switch (driver->phase) {
-    case PHASE_NONE: /* its first prompt */
-        driver->phase = PHASE_OPENING;
-        gphoto2_shell_say(driver->shell, "get-config batterylevel");
-        break;
-    case PHASE_OPENING:
-        on_opened(driver, said);
-        break;
-    case PHASE_SHOOTING:
-        on_shot(driver, said);
-        break;
-    case PHASE_TIDYING:
-        delete_next(driver);
-        break;
-    case PHASE_READY:
-    case PHASE_LEAVING:
-        break;
+    note_success(driver);
+    timer_start(driver->patience, DRAIN_MS);
+    if (!camera_port_wants(driver->port, captured_at_mono_us)) {
+        free(jpeg);
+        return;
     }
+    driver->wanted = driver->serves = false;
+    camera_port_picture_and_raw(driver->port, jpeg, len, captured_at_mono_us, raw);
 }
 
-static void on_end(const struct process_result *result, const char *said, void *user)
-{
-    struct gphoto2 *driver = user;
-    enum phase phase = driver->phase;
-    struct error err = {0};
-
-    driver->shell = NULL;
-    if (phase != PHASE_LEAVING && phase != PHASE_READY) {
-        if (*said || gphoto2_check_result(result, 0, &err) == 0)
-            gphoto2_explain(said, &err);
-        driver->phase = PHASE_OPENING;
-        session_fail(driver, &err);
-    }
-    driver->phase = PHASE_NONE;
-    driver->shots = 0;
-    gphoto2_turn_end(&driver->turn);
-    proceed(driver);
-}
+/* --- the session's life --- */
 
 static bool keeps(const struct gphoto2 *driver)
 {
@@ -399,10 +127,72 @@ static bool keeps(const struct gphoto2 *driver)
            gphoto2_device_waiting(driver->device) == 0;
 }
 
+static void shoot(struct gphoto2 *driver)
+{
+    driver->ready = false;
+    driver->shooting = driver->serves = true;
+    gphoto2_session_shoot(driver->session);
+}
+
 static void leave(struct gphoto2 *driver)
 {
-    driver->phase = PHASE_LEAVING;
-    gphoto2_shell_leave(driver->shell);
+    driver->ready = driver->shooting = false;
+    gphoto2_session_leave(driver->session);
+}
+
+static void on_ready(void *user)
+{
+    struct gphoto2 *driver = user;
+
+    driver->ready = true;
+    driver->shooting = false;
+    if (!driver->opened)
+        camera_port_contact(driver->port, NULL);
+    driver->opened = true;
+    if (!driver->wanted)
+        timer_stop(driver->patience);
+    proceed(driver);
+}
+
+static void on_end(void *user)
+{
+    struct gphoto2 *driver = user;
+
+    driver->session = NULL;
+    driver->opened = driver->ready = driver->shooting = false;
+    driver->shots = 0;
+    if (!driver->wanted)
+        timer_stop(driver->patience);
+    gphoto2_turn_end(&driver->turn);
+    proceed(driver);
+}
+
+static void on_turn(void *user)
+{
+    static const struct gphoto2_session_events events = {on_ready, on_picture, on_failed, on_end};
+    struct gphoto2 *driver = user;
+    struct error err = {0};
+
+    driver->open_early = false;
+    if (!timer_active(driver->patience))
+        timer_start(driver->patience, program_patience_ms(driver->settings));
+    if (gphoto2_session_start(driver->device, driver->settings, &events, driver, &driver->session,
+                              &err) == 0)
+        return;
+    if (err.code == -ENOENT)
+        err.code = -ENOPKG;
+    timer_stop(driver->patience);
+    gphoto2_turn_end(&driver->turn);
+    fail(driver, &err);
+}
+
+/* Somebody else wants the camera; a warm one is opened again afterwards. */
+static void on_wanted(void *user)
+{
+    struct gphoto2 *driver = user;
+
+    driver->open_early = driver->warm;
+    proceed(driver);
 }
 
 /* --- the steps against a camera that hangs --- */
@@ -433,62 +223,33 @@ static void on_patience(void *user)
     struct gphoto2 *driver = user;
     struct error err = {0};
 
-    if (!driver->shell) {
+    if (!driver->session) {
         gphoto2_turn_end(&driver->turn);
         error_set(&err, -EBUSY, "the camera was busy with something else");
         fail(driver, &err);
-        return;
-    }
-    if (driver->wanted && !driver->serves && driver->phase >= PHASE_SHOOTING) {
+    } else if (driver->wanted && !driver->serves && driver->shooting) {
+        timer_start(driver->patience, DRAIN_MS);
         error_set(&err, -EBUSY, "the camera was still busy with the shot before");
         fail(driver, &err);
-        timer_start(driver->patience, DRAIN_MS);
-        return;
+    } else {
+        error_set(&err, -ETIMEDOUT, "the camera did not answer within %lld ms",
+                  (long long)program_patience_ms(driver->settings));
+        gphoto2_session_kill(driver->session);
+        on_failed(&err, driver);
     }
-    error_set(&err, -ETIMEDOUT, "the camera did not answer within %lld ms",
-              (long long)program_patience_ms(driver->settings));
-    session_fail(driver, &err);
-    gphoto2_shell_kill(driver->shell);
 }
 
 /* --- what to do next --- */
 
-static void on_turn(void *user)
-{
-    static const struct gphoto2_shell_events events = {on_answer, on_file, on_end};
-    struct gphoto2 *driver = user;
-    struct error err = {0};
-
-    driver->next_config = 0;
-    driver->open_early = false;
-    if (!timer_active(driver->patience))
-        timer_start(driver->patience, program_patience_ms(driver->settings));
-    if (gphoto2_shell_start(driver->device, &events, driver, &driver->shell, &err) == 0)
-        return;
-    if (err.code == -ENOENT)
-        err.code = -ENOPKG;
-    gphoto2_turn_end(&driver->turn);
-    fail(driver, &err);
-}
-
-static void on_wanted(void *user)
-{
-    struct gphoto2 *driver = user;
-
-    driver->open_early = driver->warm;
-    proceed(driver);
-}
-
 static void proceed(struct gphoto2 *driver)
 {
-    if (driver->phase == PHASE_NONE && !driver->shell && !driver->reset &&
-        (driver->wanted || driver->open_early) && !reset_when_needed(driver))
+    bool may_open = !driver->session && !driver->reset && (driver->wanted || driver->open_early);
+
+    if (may_open && !reset_when_needed(driver))
         gphoto2_turn_ask(&driver->turn);
-    else if (driver->phase == PHASE_READY && driver->shots > 0 && !keeps(driver))
-        leave(driver);
-    else if (driver->phase == PHASE_READY && driver->wanted)
+    else if (driver->ready && driver->wanted && (driver->shots == 0 || keeps(driver)))
         shoot(driver);
-    else if (driver->phase == PHASE_READY && !keeps(driver))
+    else if (driver->ready && !keeps(driver))
         leave(driver);
 }
 
@@ -547,7 +308,6 @@ static void *gphoto2_open(struct camera_port *port, struct loop *loop, struct ht
 
     (void)http;
     driver->port = port;
-    driver->loop = loop;
     driver->settings = settings;
     driver->device = gphoto2_device_new(loop, &config);
     gphoto2_turn_init(&driver->turn, driver->device, on_turn, on_wanted, driver);
@@ -560,13 +320,10 @@ static void gphoto2_close(void *user)
     struct gphoto2 *driver = user;
 
     gphoto2_run_free(driver->reset);
-    gphoto2_shell_free(driver->shell);
+    gphoto2_session_free(driver->session);
     gphoto2_turn_end(&driver->turn);
     gphoto2_device_free(driver->device);
-    if (driver->fetch)
-        driver->fetch->driver = NULL;
     timer_free(driver->patience);
-    forget_ours(driver);
     free(driver);
 }
 

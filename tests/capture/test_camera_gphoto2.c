@@ -118,19 +118,34 @@ static void install_fake(struct program_rig *f, const char *first, const char *s
     install(f, script);
 }
 
-static void expect_heard(struct program_rig *f, const char *lines)
+static void on_tick(void *user)
+{
+    (void)user;
+}
+
+/* That a file grows is no event of the loop. */
+static char *await_heard(struct program_rig *f, size_t len)
 {
     CLEANUP(free_p) char *file = path_join(f->dir, "heard");
-    char *heard = NULL;
+    struct timer *tick = timer_new(f->loop, on_tick, NULL);
+    char *heard = xstrdup("");
 
-    do {
+    timer_start_repeat(tick, 10);
+    while (strlen(heard) < len && !f->late) {
+        loop_run_once(f->loop);
         free(TAKE(heard));
         if (path_read_file(file, 10000, &heard, NULL, NULL) < 0)
             heard = xstrdup("");
-        loop_run_once(f->loop);
-    } while (!str_equal(heard, lines) && strlen(heard) < strlen(lines) && !f->late);
+    }
+    timer_free(tick);
+    return heard;
+}
+
+static void expect_heard(struct program_rig *f, const char *lines)
+{
+    CLEANUP(free_p) char *heard = await_heard(f, strlen(lines));
+
     assert_string_equal(heard, lines);
-    free(heard);
 }
 
 static int setup(void **state)
@@ -277,6 +292,51 @@ static void raw_only_is_told_with_the_way_out(void **state)
     install_fake(f, "", "new A.NEF $number.NEF");
     start(f, CAMERA_WARM_NEVER);
     expect_no_shot(f, -EINVAL, "front: the camera makes RAW files only; set it to RAW and JPEG");
+}
+
+static struct raw *raw;
+
+static void on_picture_with_raw(struct picture *picture, const struct error *err, void *user)
+{
+    raw = picture ? raw_ref(picture->raw) : NULL;
+    on_picture(picture, err, user);
+}
+
+/* Takes a picture and waits until it is known whether there is a RAW. */
+static void shoot_raw(struct program_rig *f)
+{
+    assert_non_null(camera_shoot(f->camera, 0, 0, on_picture_with_raw, f));
+    while (f->done == 0 && !f->late)
+        loop_run_once(f->loop);
+    assert_string_equal(f->text, "");
+    while (!raw->settled && !f->late)
+        loop_run_once(f->loop);
+    assert_true(raw->settled);
+}
+
+static void raw_comes_beside_the_jpeg(void **state)
+{
+    struct program_rig *f = *state;
+    char text[8] = "";
+
+    install_fake(f, "", "new A.JPG $number.JPG; printf 'RAW' > tmpfileX; mv tmpfileX $number.NEF");
+    start(f, CAMERA_WARM_NEVER);
+    shoot_raw(f);
+    assert_string_equal(raw->suffix, "nef");
+    assert_int_equal(pread(raw->fd, text, sizeof(text), 0), 3);
+    assert_string_equal(text, "RAW");
+    raw_unref(raw);
+}
+
+static void without_a_raw_nothing_is_waited_for(void **state)
+{
+    struct program_rig *f = *state;
+
+    install_fake(f, "", "new A.JPG $number.JPG");
+    start(f, CAMERA_WARM_NEVER);
+    shoot_raw(f);
+    assert_int_equal(raw->fd, -1);
+    raw_unref(raw);
 }
 
 static void only_our_files_are_deleted_from_the_camera(void **state)
@@ -432,6 +492,8 @@ int main(void)
         TEST(claimed_camera_names_gvfs_and_the_way_out),
         TEST(question_is_answered_by_a_kill),
         TEST(raw_only_is_told_with_the_way_out),
+        TEST(raw_comes_beside_the_jpeg),
+        TEST(without_a_raw_nothing_is_waited_for),
         TEST(only_our_files_are_deleted_from_the_camera),
         TEST(kept_session_that_fails_again_and_again_is_not_kept),
         TEST(endless_talk_ends_the_session),
