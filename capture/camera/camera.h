@@ -30,6 +30,8 @@ struct camera_settings {
     char *port, *model;          /* gphoto2; NULL = the first camera */
     struct conf_strings config;  /* gphoto2: name=value */
     bool keep_on_camera;         /* gphoto2 */
+    char *base_dir;              /* of the command gphoto2; NULL = below media_dir */
+    struct conf_strings gphoto2_allow;
     int64_t sensor, settle_ms, shutter_us;
     double gain;
     int awb; /* index into rpicam_awb_choices */

@@ -8,6 +8,7 @@
  * is ended, the next shot gets a new one; when that hangs, too, the USB device is reset once; after
  * that only somebody at the camera can help, and the error says so. */
 #include "agent/base/mem.h"
+#include "capture/camera/gphoto2_arguments.h"
 #include "capture/camera/gphoto2_config.h"
 #include "capture/camera/gphoto2_run.h"
 #include "capture/camera/gphoto2_session.h"
@@ -292,6 +293,9 @@ static void gphoto2_check(const struct camera_settings *settings, struct conf *c
     for (size_t i = 0; i < settings->config.count; i++)
         if (gphoto2_config_check(settings->config.items[i], &err) < 0)
             conf_problem(conf, &camera_table, index, "config", "%s", err.text);
+    for (size_t i = 0; i < settings->gphoto2_allow.count; i++)
+        if (gphoto2_allow_check(settings->gphoto2_allow.items[i], &err) < 0)
+            conf_problem(conf, &camera_table, index, "gphoto2_allow", "%s", err.text);
     if (settings->timeout_ms < NEEDED_MS + exposure_ms)
         conf_problem(conf, &camera_table, index, "timeout_ms",
                      "such a camera needs %d ms and the time of its exposure (%lld ms); "
@@ -334,8 +338,8 @@ static struct gphoto2_device *gphoto2_device_of(void *user)
     return driver->device;
 }
 
-static const char *const gphoto2_keys[] = {"program", "port",           "model",
-                                           "config",  "keep_on_camera", NULL};
+static const char *const gphoto2_keys[] = {"program",        "port",     "model",         "config",
+                                           "keep_on_camera", "base_dir", "gphoto2_allow", NULL};
 
 const struct camera_driver camera_gphoto2_driver = {
     .kind = "gphoto2",

@@ -94,7 +94,8 @@ static int check_port(struct filter *filter, const char *value, struct error *er
                          port);
     if (!port && gphoto2_port_check(value, NULL) < 0)
         return error_set(err, -EPERM, "only usb:BUS,DEVICE, as --auto-detect shows it");
-    replace_str(&filter->made.port, value);
+    if (!port)
+        replace_str(&filter->made.port, value);
     return KEEP_OURS;
 }
 
@@ -568,6 +569,7 @@ static int add_option(struct filter *filter, const struct word *word, struct err
     }
     filter->captures += option->captures;
     filter->made.downloads |= option->downloads;
+    filter->made.must_download |= option->downloads && (option->captures || !option->check);
     filter->made.overwrite |= str_equal(option->name, "force-overwrite");
     filter->quiet |= str_equal(option->name, "quiet") || str_equal(option->name, "parsable");
     if (rc == KEEP_OURS || str_equal(option->name, "force-overwrite"))

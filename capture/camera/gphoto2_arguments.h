@@ -25,10 +25,11 @@ struct gphoto2_rules {                /* borrowed */
 struct gphoto2_arguments {
     struct program_args args; /* --name=value or --name, without the program's name */
     char *filename;           /* confined, with placeholders; NULL: not given */
-    char *port;               /* as given; NULL: it was not */
+    char *port;               /* when the configuration has none; NULL: not given */
     int64_t first_number;     /* of %n */
     int64_t wait_ms;          /* what it is told to wait and to expose, all in all */
-    bool downloads;           /* files come */
+    bool downloads;           /* files may come */
+    bool must_download;       /* without a file it has failed, whatever its exit code */
     bool overwrite;           /* files that are there may be replaced */
 };
 

@@ -15,7 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROOM_PREFIX "lapsed-gphoto2-"
+#define ROOM_PREFIX   "lapsed-gphoto2-"
+#define HIDDEN_PREFIX "." ROOM_PREFIX
 
 enum { NEW_S = 60 }; /* so young a directory may be about to be locked */
 
@@ -75,14 +76,15 @@ static int make_inside(struct gphoto2_room *room)
     return 0;
 }
 
-int gphoto2_room_make(struct gphoto2_room *ret_room, struct error *err)
+static int make_room(const char *base, const char *template, struct gphoto2_room *ret_room,
+                     struct error *err)
 {
     struct gphoto2_room room = {.lock_fd = -1};
     int rc;
 
-    room.dir = path_join(base_dir(), ROOM_PREFIX "XXXXXX");
+    room.dir = path_join(base, template);
     if (!mkdtemp(room.dir)) {
-        rc = error_set(err, -errno, "cannot make a directory for gphoto2 in %s: %s", base_dir(),
+        rc = error_set(err, -errno, "cannot make a directory for gphoto2 in %s: %s", base,
                        strerror(errno));
         free(room.dir);
         return rc;
@@ -96,6 +98,16 @@ int gphoto2_room_make(struct gphoto2_room *ret_room, struct error *err)
     }
     *ret_room = room;
     return 0;
+}
+
+int gphoto2_room_make(struct gphoto2_room *ret_room, struct error *err)
+{
+    return make_room(base_dir(), ROOM_PREFIX "XXXXXX", ret_room, err);
+}
+
+int gphoto2_room_make_inside(const char *base, struct gphoto2_room *ret_room, struct error *err)
+{
+    return make_room(base, HIDDEN_PREFIX "XXXXXX", ret_room, err);
 }
 
 static void remove_on_worker(void *user)
@@ -138,16 +150,15 @@ static bool is_abandoned(const char *dir, int *ret_lock_fd)
     return false;
 }
 
-static void clean_up_on_worker(void *user)
+static void clean_up(const char *base, const char *prefix)
 {
-    const char *base = user;
     DIR *all = opendir(base);
 
     for (struct dirent *entry; all && (entry = readdir(all));) {
         CLEANUP(free_p) char *dir = NULL;
         int lock_fd;
 
-        if (!str_starts_with(entry->d_name, ROOM_PREFIX))
+        if (!str_starts_with(entry->d_name, prefix))
             continue;
         dir = path_join(base, entry->d_name);
         if (!is_abandoned(dir, &lock_fd))
@@ -157,6 +168,16 @@ static void clean_up_on_worker(void *user)
     }
     if (all)
         closedir(all);
+}
+
+static void clean_up_on_worker(void *user)
+{
+    clean_up(user, ROOM_PREFIX);
+}
+
+void gphoto2_room_clean_up_inside(const char *base)
+{
+    clean_up(base, HIDDEN_PREFIX);
 }
 
 void gphoto2_room_clean_up(struct loop *loop)

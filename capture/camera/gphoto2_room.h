@@ -21,6 +21,10 @@ struct gphoto2_room {
 
 /* -EACCES, -ENOSPC …; err names the path. Nothing is left on failure. */
 int gphoto2_room_make(struct gphoto2_room *ret_room, struct error *err) MUST_CHECK;
+/* The same hidden in base, on its file system. Both block on the disk: worker threads only. */
+int gphoto2_room_make_inside(const char *base, struct gphoto2_room *ret_room,
+                             struct error *err) MUST_CHECK;
+void gphoto2_room_clean_up_inside(const char *base);
 /* Takes the directory away, on a worker. A zeroed room is fine. */
 void gphoto2_room_leave(struct gphoto2_room *room, struct loop *loop);
 

@@ -55,6 +55,13 @@ static const struct conf_field camera_fields[] = {
     CAMERA_FIELD(keep_on_camera, .type = CONF_BOOL, .fallback = "false",
                  .help = "gphoto2: leave each picture on the camera's card, too (with "
                          "capturetarget=Memory card)."),
+    CAMERA_FIELD(base_dir, .type = CONF_PATH,
+                 .help = "gphoto2: where the pictures of the camera's command gphoto2 go, whatever "
+                         "--filename says; without it gphoto2/<camera> below media_dir."),
+    CAMERA_FIELD(gphoto2_allow, .type = CONF_STRINGS, .max = 64,
+                 .help = "gphoto2: what that command may do besides looking, exposing and setting "
+                         "the exposure: options of gphoto2, as --list-files, and settings, as "
+                         "--set-config ownername."),
     CAMERA_FIELD(decode, .type = CONF_ENUM, .fallback = "key", .choices = stream_decode_choices,
                  .help = "stream: key = between pictures only key frames are decoded, and a "
                          "picture waits for the next one; all = all frames, at once, for about "
