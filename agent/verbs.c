@@ -62,6 +62,21 @@ static const struct verb_arg create_args[] = {
     {.name = NULL},
 };
 
+static const struct verb_arg gphoto2_args[] = {
+    {.name = "timeout_s",
+     .type = ARG_INT,
+     .min = 1,
+     .max = 7200,
+     .help = "it may take so long; absent: what it is told to wait and to expose, the camera's "
+             "timeout_ms and 30 s"},
+    {.name = "arguments",
+     .type = ARG_WORDS,
+     .max = 4096,
+     .help = "the words for gphoto2, as one text or a list: \"--capture-image-and-download "
+             "--filename x.jpg\"; absent: --auto-detect"},
+    {.name = NULL},
+};
+
 /* --- sessions, videos, jobs --- */
 
 #define SESSION_ARG(need, about)                                                                   \
@@ -184,6 +199,9 @@ const struct verb verbs[VERB_COUNT] = {
                            "finish every open session; units made by start go"},
     [VERB_CAMERA_SNAPSHOT] = {TOPIC_SCOPE_CAMERA, "snapshot", "camera.snapshot", 0, NULL,
                               "take one picture now and publish it"},
+    [VERB_CAMERA_GPHOTO2] = {TOPIC_SCOPE_CAMERA, "gphoto2", "camera.gphoto2",
+                             VERB_BARE | VERB_SLOW | VERB_TRUSTED, gphoto2_args,
+                             "run gphoto2 with these words; its pictures go below base_dir"},
     [VERB_CAMERA_LIST] = {TOPIC_SCOPE_AGENT, "list", "camera.list", READ_ONLY, verb_list_args,
                           "the cameras, each as camera/<camera>/status says"},
     [VERB_PRINTER_LIST] = {TOPIC_SCOPE_AGENT, "list", "printer.list", READ_ONLY, verb_list_args,
@@ -291,6 +309,15 @@ static int check_texts(const struct verb_arg *arg, const cJSON *value, struct er
     return 0;
 }
 
+static int check_words(const struct verb_arg *arg, const cJSON *value, struct error *err)
+{
+    if (json_is_string(value))
+        return check_text(arg, value, err);
+    if (!json_is_array(value))
+        return error_set(err, -EINVAL, "must be a text or a list of texts");
+    return check_texts(arg, value, err);
+}
+
 static int check_arg(const struct verb_arg *arg, const cJSON *value, struct error *err)
 {
     switch (arg->type) {
@@ -302,6 +329,8 @@ static int check_arg(const struct verb_arg *arg, const cJSON *value, struct erro
         return check_number(arg, value, err);
     case ARG_STRINGS:
         return check_texts(arg, value, err);
+    case ARG_WORDS:
+        return check_words(arg, value, err);
     case ARG_BOOL:
         if (!json_is_bool(value))
             return error_set(err, -EINVAL, "must be true or false");

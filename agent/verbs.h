@@ -24,6 +24,7 @@ enum verb_id {
     VERB_UNIT_STATUS,
     VERB_UNIT_CREATE,
     VERB_CAMERA_SNAPSHOT,
+    VERB_CAMERA_GPHOTO2,
     VERB_CAMERA_LIST,
     VERB_PRINTER_LIST,
     VERB_PRINTER_STATUS,
@@ -57,6 +58,9 @@ enum verb_flags {
     VERB_NO_TOPIC = 1 << 2, /* no cmd/<name>: JSON-RPC (and set/<key>) only */
     VERB_FLEET = 1 << 3,    /* may be asked of all agents or of a group at once */
     VERB_READ = 1 << 4,     /* changes nothing */
+    VERB_BARE = 1 << 5,     /* its arguments may stand in the payload without "args" */
+    VERB_SLOW = 1 << 6,     /* may take an hour until it is answered */
+    VERB_TRUSTED = 1 << 7,  /* for operators, not for Home Assistant's user */
 };
 
 enum arg_type {
@@ -67,6 +71,7 @@ enum arg_type {
     ARG_BOOL,
     ARG_SCALAR, /* text, number or truth value */
     ARG_STRINGS,
+    ARG_WORDS, /* of a command line: one text, or a list of them */
     ARG_OBJECT,
 };
 

@@ -244,21 +244,56 @@ static enum ack_code check_size(size_t len, struct error *err)
     return ACK_TOO_LARGE;
 }
 
+static const struct member command_members[] = {
+    {"id", read_id}, {"args", read_args}, {"expires", read_expires}, {NULL, NULL}};
+
 enum ack_code envelope_parse_command(const uint8_t *payload, size_t len, struct envelope *ret,
                                      struct error *err)
 {
-    static const struct member members[] = {
-        {"id", read_id}, {"args", read_args}, {"expires", read_expires}, {NULL, NULL}};
     struct text text = trim(payload, len);
     enum ack_code code = check_size(len, err);
 
     *ret = (struct envelope){0};
     if (code != ACK_OK || is_press(&text))
         return code;
-    return parse_members(&text, members, ret, err);
+    return parse_members(&text, command_members, ret, err);
 }
 
-static enum ack_code parse_bare(const struct text *text, struct envelope *ret, struct error *err)
+/* Puts what is no member of an envelope into "args". */
+static cJSON *wrap(const cJSON *json)
+{
+    cJSON *wrapped = json_object();
+    cJSON *args = json_object();
+
+    for (const cJSON *value = json_first(json); value; value = json_next(value))
+        json_add(find_member(command_members, json_key(value)) ? wrapped : args, json_key(value),
+                 json_copy(value));
+    json_add(wrapped, "args", args);
+    return wrapped;
+}
+
+enum ack_code envelope_parse_bare(const uint8_t *payload, size_t len, struct envelope *ret,
+                                  struct error *err)
+{
+    CLEANUP(json_free_p) cJSON *json = NULL;
+    CLEANUP(json_free_p) cJSON *wrapped = NULL;
+    struct text text = trim(payload, len);
+    enum ack_code code = check_size(len, err);
+
+    *ret = (struct envelope){0};
+    if (code != ACK_OK || is_press(&text))
+        return code;
+    code = parse_object(&text, &json, err);
+    if (code == ACK_OK && !json_get(json, "args"))
+        wrapped = wrap(json);
+    if (code == ACK_OK)
+        code = read_members(wrapped ? wrapped : json, command_members, ret, err);
+    if (code != ACK_OK)
+        envelope_done(ret);
+    return code;
+}
+
+static enum ack_code parse_value(const struct text *text, struct envelope *ret, struct error *err)
 {
     CLEANUP(free_p) char *value = NULL;
 
@@ -286,7 +321,7 @@ enum ack_code envelope_parse_set(const uint8_t *payload, size_t len, struct enve
     if (code != ACK_OK)
         return code;
     if (text.len == 0 || *text.data != '{')
-        return parse_bare(&text, ret, err);
+        return parse_value(&text, ret, err);
     code = parse_members(&text, members, ret, err);
     if (code == ACK_OK && !ret->args)
         code = refuse(err, "value", "is missing");

@@ -49,6 +49,9 @@ struct envelope {
  * Failure gives the ack code; err names the JSON path; ret->id is filled when it could be read. */
 enum ack_code envelope_parse_command(const uint8_t *payload, size_t len, struct envelope *ret,
                                      struct error *err) MUST_CHECK;
+/* As envelope_parse_command(); but without "args" every other member is one of them: {"fps":30}. */
+enum ack_code envelope_parse_bare(const uint8_t *payload, size_t len, struct envelope *ret,
+                                  struct error *err) MUST_CHECK;
 /* set/<key>: a bare scalar text, or {"id","value"}. */
 enum ack_code envelope_parse_set(const uint8_t *payload, size_t len, struct envelope *ret,
                                  struct error *err) MUST_CHECK;

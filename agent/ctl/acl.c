@@ -31,7 +31,7 @@ const struct verb_arg ctl_acl_args[] = {
     {.name = "viewers", .type = ARG_STRINGS, .help = "users that see everything"},
     {.name = "home-assistant",
      .type = ARG_STRINGS,
-     .help = "users that see everything, command units, and find entities"},
+     .help = "users that see everything, command units and snapshots, and find entities"},
     {.name = NULL},
 };
 
@@ -134,7 +134,18 @@ static void rules_of_commands(struct acl *acl)
     rule(acl, "topic write", "+", "cmd/+");
     rule(acl, "topic write", "+", "unit/+/cmd/+");
     rule(acl, "topic write", "+", "unit/+/set/+");
-    rule(acl, "topic write", "+", "camera/+/cmd/+");
+}
+
+/* Those that are not for operators alone, each by its name. */
+static void rules_of_camera_commands(struct acl *acl)
+{
+    for (int id = 0; id < VERB_COUNT; id++) {
+        const struct verb *verb = &verbs[id];
+        CLEANUP(free_p) char *where = xasprintf("camera/+/cmd/%s", verb->name);
+
+        if (verb->scope == TOPIC_SCOPE_CAMERA && !(verb->flags & (VERB_NO_TOPIC | VERB_TRUSTED)))
+            rule(acl, "topic write", "+", where);
+    }
 }
 
 /* --- users --- */
@@ -154,6 +165,7 @@ static void acl_operator(struct acl *acl, const char *user)
          user);
     rules_of_state(acl, "topic read", "+");
     rules_of_commands(acl);
+    rule(acl, "topic write", "+", "camera/+/cmd/+");
     rule(acl, "topic write", "_group/+", "cmd/+");
     rule(acl, "topic write", "+", request);
     rule(acl, "topic write", "_group/+", request);
@@ -165,6 +177,7 @@ static void acl_home_assistant(struct acl *acl, const char *user)
     line(acl, "\n# Home Assistant: entities by discovery, buttons and settings\nuser %s", user);
     rules_of_state(acl, "topic read", "+");
     rules_of_commands(acl);
+    rules_of_camera_commands(acl);
     line(acl, "topic readwrite " DISCOVERY_PREFIX "/#");
 }
 

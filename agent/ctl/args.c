@@ -85,6 +85,7 @@ int ctl_args_add(cJSON *args, const struct verb_arg *arg, const char *text, stru
         return 0;
     case ARG_OBJECT:
         return add_object(args, arg, text, err);
+    case ARG_WORDS:
     case ARG_STRING:
     case ARG_ID:
     case ARG_SCALAR: /* the agent reads a text as it would read it in its file */
@@ -165,6 +166,30 @@ static int take_in_order(const struct verb *verb, char **words, size_t count, cJ
     return 0;
 }
 
+/* The argument that takes what is left, as it is: the words of another program. */
+static const struct verb_arg *words_arg(const struct verb *verb)
+{
+    for (const struct verb_arg *arg = verb->args; arg && arg->name; arg++)
+        if (arg->type == ARG_WORDS)
+            return arg;
+    return NULL;
+}
+
+static int take_rest(const struct verb_arg *arg, char **words, size_t count, cJSON *args,
+                     struct error *err)
+{
+    cJSON *list;
+
+    if (count == 0)
+        return 0;
+    if (json_get(args, arg->name))
+        return error_set(err, -EINVAL, "%s: is given twice", arg->name);
+    list = json_add_array(args, arg->name);
+    for (size_t i = 0; i < count; i++)
+        json_add_string(list, NULL, words[i]);
+    return 0;
+}
+
 /* The unit or camera is no member of the row's arguments, so they are checked without it. */
 static int check_row(const struct verb *verb, const cJSON *args, struct error *err)
 {
@@ -183,17 +208,21 @@ static int check_row(const struct verb *verb, const cJSON *args, struct error *e
 int ctl_args_take_words(const struct verb *verb, char **words, int count, cJSON *args,
                         const char **ret_target, struct error *err)
 {
-    const struct verb_arg *target = ctl_target_arg(verb);
+    const struct verb_arg *target = ctl_target_arg(verb), *rest = words_arg(verb);
     const char *given = NULL;
-    size_t left, at = 0;
+    size_t left = (size_t)count, at = 0;
+    int rc;
 
-    if (take_named(verb, words, count, args, &left, err) < 0)
+    if (!rest && take_named(verb, words, count, args, &left, err) < 0)
         return -EINVAL;
     if (target)
         given = json_get_string(args, target->name);
-    if (target && !given && left == count_missing(verb, args) + 1)
+    if (target && !given &&
+        (rest ? left > 0 && str_is_id(words[0]) : left == count_missing(verb, args) + 1))
         given = words[at++];
-    if (take_in_order(verb, words + at, left - at, args, err) < 0 || check_row(verb, args, err) < 0)
+    rc = rest ? take_rest(rest, words + at, left - at, args, err)
+              : take_in_order(verb, words + at, left - at, args, err);
+    if (rc < 0 || check_row(verb, args, err) < 0)
         return -EINVAL;
     if (given && !str_is_id(given))
         return error_set(err, -EINVAL, "there is no %s '%s'", target ? target->name : "", given);
@@ -206,9 +235,9 @@ int ctl_args_take_words(const struct verb *verb, char **words, int count, cJSON 
 const char *ctl_args_value_name(const struct verb_arg *arg)
 {
     static const char *const names[] = {
-        [ARG_STRING] = "TEXT", [ARG_ID] = "ID",        [ARG_INT] = "N",
-        [ARG_NUMBER] = "N",    [ARG_BOOL] = "BOOL",    [ARG_SCALAR] = "VALUE",
-        [ARG_STRINGS] = "A,B", [ARG_OBJECT] = "{JSON}"};
+        [ARG_STRING] = "TEXT", [ARG_ID] = "ID",         [ARG_INT] = "N",
+        [ARG_NUMBER] = "N",    [ARG_BOOL] = "BOOL",     [ARG_SCALAR] = "VALUE",
+        [ARG_STRINGS] = "A,B", [ARG_OBJECT] = "{JSON}", [ARG_WORDS] = "TEXT"};
 
     return names[arg->type];
 }
@@ -227,6 +256,8 @@ static int add_usage(struct buf *buf, const struct verb_arg *arg)
 {
     CLEANUP(free_p) char *name = upper(arg->name);
 
+    if (arg->type == ARG_WORDS)
+        return buf_printf(buf, "%s[-- WORD...]", buf->len > 0 ? " " : "");
     if (arg->required)
         return buf_printf(buf, "%s%s", buf->len > 0 ? " " : "", name);
     return buf_printf(buf, "%s[--%s %s]", buf->len > 0 ? " " : "", arg->name,

@@ -126,6 +126,7 @@ static void print_done(const struct ctl *ctl, struct ctl_one *one, const cJSON *
     } else if (one->request.method) {
         ctl_print_document(result, ctl->options->colours);
     } else {
+        ctl_print_output(result);
         printf("%s done\n", one->label);
         ctl_print_result(result);
     }
@@ -135,10 +136,13 @@ static void print_done(const struct ctl *ctl, struct ctl_one *one, const cJSON *
 static void on_final(struct ctl *ctl, struct ctl_one *one, const struct ctl_answer *answer)
 {
     if (!answer->ok) {
-        if (!ctl->options->json)
+        if (!ctl->options->json) {
+            ctl_print_output(answer->result);
+            fflush(stdout);
             ctl_fail(ctl->options, CTL_REFUSED, "%s %s: %s (%lld): %s", one->label,
                      one->stage == CTL_STAGE_SENT ? "refused" : "failed", answer->name,
                      (long long)answer->code, answer->message);
+        }
         ctl_exit(ctl, CTL_REFUSED);
         return;
     }

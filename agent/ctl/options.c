@@ -160,6 +160,15 @@ static bool fail(const struct ctl_options *options, const char *wrong, const cha
     return false;
 }
 
+/* The words of another program, which has options of its own. */
+static bool takes_words(const struct verb_arg *args)
+{
+    for (; args && args->name; args++)
+        if (args->type == ARG_WORDS)
+            return true;
+    return false;
+}
+
 static bool unknown_option(const struct ctl_options *options, const struct grammar *grammar,
                            const char *word)
 {
@@ -167,7 +176,11 @@ static bool unknown_option(const struct ctl_options *options, const struct gramm
 
     for (size_t i = 0; i < grammar->count; i++)
         nearest_try(&nearest, grammar->longs[i].name);
-    if (optopt > 0 && optopt < TARGET && !str_starts_with(word, "--"))
+    if (takes_words(grammar->args))
+        ctl_fail(options, CTL_USAGE,
+                 "there is no option '%s'; words for %s stand behind '--', as in: -- %s", word,
+                 options->verb->name, word);
+    else if (optopt > 0 && optopt < TARGET && !str_starts_with(word, "--"))
         ctl_fail(options, CTL_USAGE, "there is no option '-%c'; see 'lapsectl help'", optopt);
     else if (nearest.best)
         ctl_fail(options, CTL_USAGE, "there is no option '%s'; did you mean '--%s'?", word,

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool is_plain(const cJSON *json)
 {
@@ -80,9 +81,35 @@ void ctl_print_members(const cJSON *object)
         printf("  %s\n", text);
 }
 
+static void print_lines(const char *text)
+{
+    while (text && *text) {
+        size_t len = strcspn(text, "\n");
+        CLEANUP(free_p) char *line = xstrndup(text, len);
+        CLEANUP(free_p) char *clean = ctl_text_clean(line);
+
+        puts(clean);
+        text += len + (text[len] == '\n');
+    }
+}
+
+static bool is_of_program(const cJSON *result)
+{
+    return json_is_string(json_get(result, "output"));
+}
+
+void ctl_print_output(const cJSON *result)
+{
+    if (!is_of_program(result))
+        return;
+    print_lines(json_get_string(result, "output"));
+    print_lines(json_get_string(result, "error"));
+}
+
 void ctl_print_result(const cJSON *result)
 {
-    ctl_print_members(result);
+    if (!is_of_program(result))
+        ctl_print_members(result);
     for (const cJSON *member = json_first(result); member; member = json_next(member))
         if (json_is_array(member))
             for (const cJSON *item = json_first(member); item; item = json_next(item))

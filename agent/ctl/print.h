@@ -12,6 +12,8 @@ void ctl_print_members(const cJSON *object);
 char *ctl_members_text(const cJSON *object) MUST_CHECK;
 /* What a command proves: its plain members, and a line for each of its frames or units. */
 void ctl_print_result(const cJSON *result);
+/* What a program said that was run for the command, line by line; nothing when none was. */
+void ctl_print_output(const cJSON *result);
 /* Whatever JSON-RPC answers: a list as a table, an object as lines. */
 void ctl_print_document(const cJSON *result, bool colours);
 

@@ -30,7 +30,7 @@ const char *ctl_request_name(const struct ctl_request *request)
 
 bool ctl_request_is_long(const struct ctl_request *request)
 {
-    return request->verb && (request->verb->flags & VERB_LONG);
+    return request->verb && (request->verb->flags & (VERB_LONG | VERB_SLOW));
 }
 
 static void make_id(char *ret_id, size_t size)

@@ -28,7 +28,7 @@ char *ctl_request_topic(const struct ctl_request *request, const struct ctl_opti
 char *ctl_request_payload(struct ctl_request *request, const char *target) MUST_CHECK;
 /* "snapshot", "set fps", "session.list" */
 const char *ctl_request_name(const struct ctl_request *request);
-/* It makes a video, and is done only then. */
+/* It may take hours, as it makes a video, or it is slow in itself. */
 bool ctl_request_is_long(const struct ctl_request *request);
 
 struct ctl_answer {

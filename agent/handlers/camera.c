@@ -65,18 +65,25 @@ static void cancel_look(struct call *call)
     look_free(look);
 }
 
+struct camera *call_find_camera(struct call *call)
+{
+    struct camera *camera = devices_find_camera(call->rooms->devices, call->target);
+
+    if (!camera)
+        call_answer(call, ACK_UNKNOWN_TARGET,
+                    "there is no camera of this name; the info topic lists them", NULL);
+    return camera;
+}
+
 static const struct exposure_events exposure_events = {.on_picture = on_picture};
 
 void handle_camera_snapshot(struct call *call)
 {
-    struct camera *camera = devices_find_camera(call->rooms->devices, call->target);
+    struct camera *camera = call_find_camera(call);
     struct look *look;
 
-    if (!camera) {
-        call_answer(call, ACK_UNKNOWN_TARGET,
-                    "there is no camera of this name; the info topic lists them", NULL);
+    if (!camera)
         return;
-    }
     look = xcalloc(1, sizeof(*look));
     look->call = call;
     picture_waiter_init(&look->waiter, on_looked, look);

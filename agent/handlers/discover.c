@@ -21,9 +21,10 @@ static const char *json_type(enum arg_type type)
     case ARG_OBJECT:
         return "object";
     case ARG_SCALAR:
+    case ARG_WORDS:
         break;
     }
-    return NULL; /* text, number or truth value */
+    return NULL; /* of several */
 }
 
 static void add_schema(cJSON *param, const struct verb_arg *arg)
@@ -38,11 +39,11 @@ static void add_schema(cJSON *param, const struct verb_arg *arg)
         json_add_number(schema, "minimum", arg->min, 3);
         json_add_number(schema, "maximum", arg->max, 3);
     }
-    if (arg->type == ARG_STRING && arg->max > 0)
+    if ((arg->type == ARG_STRING || arg->type == ARG_WORDS) && arg->max > 0)
         json_add_number(schema, "maxLength", arg->max, 0);
     if (arg->type == ARG_ID)
         json_add_string(schema, "pattern", "^[a-z0-9][a-z0-9_-]{0,47}$");
-    if (arg->type == ARG_STRINGS)
+    if (arg->type == ARG_STRINGS || arg->type == ARG_WORDS)
         json_add_string(json_add_object(schema, "items"), "type", "string");
 }
 

@@ -58,6 +58,7 @@ void call_cancel(struct call *call);
 /* --- for handlers --- */
 /* The unit that is the target; NULL: it was answered that there is none. */
 struct unit *call_find_unit(struct call *call);
+struct camera *call_find_camera(struct call *call); /* as call_find_unit() */
 void call_answer(struct call *call, enum ack_code code, const char *message, const cJSON *result);
 /* call_answer(ACK_OK, NULL, result) that takes the result over. */
 void call_succeed(struct call *call, cJSON *result);
@@ -91,6 +92,7 @@ void handle_agent_finish(struct call *call);
 void handle_agent_shutdown(struct call *call);
 void handle_agent_purge_retained(struct call *call);
 void handle_camera_snapshot(struct call *call);
+void handle_camera_gphoto2(struct call *call);
 void handle_unit_event(struct call *call); /* every verb that is an event of the session */
 void handle_unit_set(struct call *call);
 void handle_unit_start(struct call *call);

@@ -21,6 +21,7 @@ const handler_fn handlers[VERB_COUNT] = {
     [VERB_UNIT_CREATE] = handle_unit_create,
     [VERB_AGENT_FINISH] = handle_agent_finish,
     [VERB_CAMERA_SNAPSHOT] = handle_camera_snapshot,
+    [VERB_CAMERA_GPHOTO2] = handle_camera_gphoto2,
     [VERB_AGENT_PING] = handle_agent_ping,
     [VERB_AGENT_SHUTDOWN] = handle_agent_shutdown,
     [VERB_AGENT_PURGE_RETAINED] = handle_agent_purge_retained,

@@ -65,13 +65,21 @@ static cJSON *setting_args(const struct topic_target *target, const struct envel
     return args;
 }
 
-static enum ack_code parse(const struct topic_target *target, const struct mqtt_message *message,
-                           struct envelope *ret, struct error *err)
+static bool is_bare(enum verb_id verb)
+{
+    return verb != VERB_COUNT && (verbs[verb].flags & VERB_BARE);
+}
+
+static enum ack_code parse(const struct topic_target *target, enum verb_id verb,
+                           const struct mqtt_message *message, struct envelope *ret,
+                           struct error *err)
 {
     enum ack_code code;
 
     if (target->request == TOPIC_SET)
         code = envelope_parse_set(message->payload, message->len, ret, err);
+    else if (is_bare(verb))
+        code = envelope_parse_bare(message->payload, message->len, ret, err);
     else
         code = envelope_parse_command(message->payload, message->len, ret, err);
     if (code == ACK_OK && message->retained) {
@@ -159,10 +167,11 @@ void commands_on_message(struct commands *commands, const struct topic_target *t
     };
     struct envelope envelope;
     struct error err = {0}, parse_err = {0};
-    enum ack_code parsed = parse(target, message, &envelope, &parse_err), code;
+    enum ack_code parsed, code;
 
     command->commands = commands;
     find_verb(&asked, target);
+    parsed = parse(target, asked.verb, message, &envelope, &parse_err);
     asked.id = envelope.id;
     asked.expires_at = envelope.expires_at;
     code = check_message(command, message, admitted, &err);

@@ -30,6 +30,7 @@ static const struct {
     {TOPIC_SCOPE_UNIT, "preview", false},
     {TOPIC_SCOPE_UNIT, "rebuild", true},
     {TOPIC_SCOPE_CAMERA, "snapshot", false},
+    {TOPIC_SCOPE_CAMERA, "gphoto2", false},
     {TOPIC_SCOPE_AGENT, "ping", false},
     {TOPIC_SCOPE_AGENT, "shutdown", false},
     {TOPIC_SCOPE_AGENT, "purge_retained", false},
@@ -70,6 +71,7 @@ static const struct verb_arg some_args[] = {
     {.name = "value", .type = ARG_SCALAR, .help = "v"},
     {.name = "list", .type = ARG_STRINGS, .help = "l"},
     {.name = "more", .type = ARG_OBJECT, .help = "m"},
+    {.name = "words", .type = ARG_WORDS, .max = 4, .help = "w"},
     {.name = NULL},
 };
 static const struct verb some_verb = {.name = "verb", .args = some_args};
@@ -106,6 +108,9 @@ static void other_arguments_are_refused_by_name(void **state)
         {"{\"count\":1,\"list\":\"a\"}", "args.list: must be a list of texts"},
         {"{\"count\":1,\"list\":[1]}", "args.list: must be a text"},
         {"{\"count\":1,\"more\":[]}", "args.more: must be an object"},
+        {"{\"count\":1,\"words\":1}", "args.words: must be a text or a list of texts"},
+        {"{\"count\":1,\"words\":[\"a\",{}]}", "args.words: must be a text"},
+        {"{\"count\":1,\"words\":[\"fifth\"]}", "args.words: is longer than 4 bytes"},
     };
 
     (void)state;
@@ -133,9 +138,9 @@ static const struct {
     {"true", 1u << ARG_BOOL | 1u << ARG_SCALAR},
     {"{}", 1u << ARG_OBJECT},
     {"-1e300", 1u << ARG_INT | 1u << ARG_NUMBER | 1u << ARG_SCALAR},
-    {"\"../x\"", 1u << ARG_STRING | 1u << ARG_SCALAR},
-    {"[\"a\"]", 1u << ARG_STRINGS},
-    {"\"\"", 1u << ARG_STRING | 1u << ARG_SCALAR},
+    {"\"../x\"", 1u << ARG_STRING | 1u << ARG_SCALAR | 1u << ARG_WORDS},
+    {"[\"a\"]", 1u << ARG_STRINGS | 1u << ARG_WORDS},
+    {"\"\"", 1u << ARG_STRING | 1u << ARG_SCALAR | 1u << ARG_WORDS},
 };
 
 static void expect_named(const struct verb *verb, const char *name, const char *args)

@@ -56,6 +56,7 @@ static const struct row {
     {"timelapse/v1/pi01/unit/mk4/cmd/start", {"r", "", IN}},
     {"timelapse/v1/pi01/unit/mk4/set/fps", {"r", "", IN}},
     {"timelapse/v1/pi01/camera/front/cmd/snapshot", {"r", "", IN}},
+    {"timelapse/v1/pi01/camera/front/cmd/gphoto2", {"r", "", "", "w", "w", ""}},
     {"timelapse/v1/pi01/rpc/operator", {"r", "", "", "w", "", ""}},
     {"timelapse/v1/pi01/rpc/nodered", {"r", "", "", "", "w", ""}},
     {"timelapse/v1/pi01/rpc/pi01", {"r", "", "", "", "", ""}},

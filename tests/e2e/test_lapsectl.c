@@ -150,7 +150,7 @@ static void test_wrong_usage_is_exit_code_2(void **state)
     expect(rig, WORDS("snapshot", "mk4/cmd/#"), 2, NULL, "mk4/cmd/#");
     expect(rig, WORDS("--frobnicate"), 2, NULL, "there is no option '--frobnicate'");
     expect(rig, WORDS("ping", "--frobnicate"), 2, NULL, "there is no option '--frobnicate'");
-    expect(rig, WORDS("camera"), 2, NULL, "camera what? There is: snapshot, list");
+    expect(rig, WORDS("camera"), 2, NULL, "camera what? There is: snapshot, gphoto2, list");
     expect(rig, WORDS("snapshto"), 2, NULL, "did you mean 'snapshot'?");
     expect(rig, WORDS("ping", "--jsno"), 2, NULL, "did you mean '--json'?");
     expect(rig, WORDS("--port"), 2, NULL, "a value is missing behind '--port'");

@@ -63,6 +63,35 @@ static void an_object_gives_id_arguments_and_expiry(void **state)
     assert_int_equal(parse(envelope_parse_command, "{}", &envelope, &err), ACK_OK);
 }
 
+static void a_bare_command_may_leave_args_out(void **state)
+{
+    static const char *const same[] = {
+        "{\"id\":\"a1\",\"args\":{\"fps\":25},\"expires\":1769860800}",
+        "{\"id\":\"a1\",\"fps\":25,\"expires\":1769860800}",
+    };
+    struct envelope envelope;
+    struct error err;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+        assert_int_equal(parse(envelope_parse_bare, same[i], &envelope, &err), ACK_OK);
+        assert_string_equal(envelope.id, "a1");
+        assert_int_equal(envelope.expires_at, 1769860800000);
+        assert_int_equal(json_size(envelope.args), 1);
+        assert_non_null(json_get(envelope.args, "fps"));
+        envelope_done(&envelope);
+    }
+    assert_int_equal(parse(envelope_parse_bare, "PRESS", &envelope, &err), ACK_OK);
+    assert_null(envelope.args);
+    assert_int_equal(parse(envelope_parse_bare, "{\"args\":{},\"fps\":25}", &envelope, &err),
+                     ACK_BAD_PARAMS);
+    assert_string_equal(err.text, "\"fps\" is not known here; there are id, args, expires");
+    assert_int_equal(parse(envelope_parse_bare, "{\"fps\":25,\"id\":7}", &envelope, &err),
+                     ACK_BAD_PARAMS);
+    assert_int_equal(parse(envelope_parse_bare, "[25]", &envelope, &err), ACK_INVALID_REQUEST);
+    assert_int_equal(parse(envelope_parse_bare, "--summary", &envelope, &err), ACK_PARSE);
+}
+
 static void a_command_that_is_not_understood_whole_is_refused_by_name(void **state)
 {
     static const struct {
@@ -334,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_word_that_a_human_types_is_a_command_without_arguments),
         cmocka_unit_test(an_object_gives_id_arguments_and_expiry),
+        cmocka_unit_test(a_bare_command_may_leave_args_out),
         cmocka_unit_test(a_command_that_is_not_understood_whole_is_refused_by_name),
         cmocka_unit_test(an_id_may_have_64_bytes_and_no_more),
         cmocka_unit_test(a_payload_of_16_kib_is_read_and_one_byte_more_is_refused),
