@@ -228,16 +228,21 @@ static int explain_write(struct http_request *request, struct error *err)
 
 /* libcurl's words are "SSL certificate problem: self-signed certificate", "SSL: certificate subject
  * name 'cam' does not match target host name '10.0.0.5'" and the like. */
-static int explain_certificate(struct http_request *request, struct error *err)
+static const char *tls_words(const struct http_request *request)
 {
-    const char *words = request->curl_error;
     static const char *const prefixes[] = {"SSL certificate problem: ", "SSL: "};
+    const char *words = request->curl_error;
 
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
         if (str_starts_with(words, prefixes[i]))
             words += strlen(prefixes[i]);
+    return words[0] ? words : "without saying why";
+}
+
+static int explain_certificate(struct http_request *request, struct error *err)
+{
     return error_set(err, -EKEYREJECTED, "the TLS certificate of %s is not trusted: %s",
-                     request->peer, words[0] ? words : "unknown issuer");
+                     request->peer, tls_words(request));
 }
 
 static int explain(struct http_request *request, CURLcode code, struct error *err)
@@ -265,6 +270,9 @@ static int explain(struct http_request *request, CURLcode code, struct error *er
     case CURLE_SSL_CACERT_BADFILE:
         return error_set(err, -EKEYREJECTED, "%s: no certificates can be read from ca_file",
                          request->peer);
+    case CURLE_SSL_CONNECT_ERROR:
+        return error_set(err, -EPROTO, "no TLS with %s (is it http, not https?): %s", request->peer,
+                         tls_words(request));
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
         return error_set(err, -EPROTO, "%s does not answer with HTTP", request->peer);
