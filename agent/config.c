@@ -135,6 +135,10 @@ static const struct conf_field unit_own_fields[] = {
                .help = "Keep the frames of a discarded session too (standby)."),
     UNIT_FIELD(delete_frames, CONF_BOOL, .fallback = "false",
                .help = "Delete frames as soon as they are safe in the video."),
+    UNIT_FIELD(keep_exif, CONF_BOOL, .fallback = "false", .flags = CONF_RELOAD,
+               .help = "Keep in the frames what the camera wrote beside the picture: place, serial "
+                       "numbers, its maker's notes; false: only how it was exposed, with our own "
+                       "about the frame."),
     UNIT_FIELD(last_frame, CONF_BOOL, .fallback = "true", .flags = CONF_RELOAD,
                .help = "Take one more frame when the print has ended."),
 };

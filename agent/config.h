@@ -61,6 +61,7 @@ struct unit_settings {
 
     bool keep_files;    /* keep the frames of discarded sessions too */
     bool delete_frames; /* delete frames once they are in the video */
+    bool keep_exif;     /* frames keep what the camera wrote into them */
     bool last_frame;    /* one more frame before the final video */
 
     struct video_settings video;

@@ -12,10 +12,12 @@
 #include "capture/frame_files.h"
 
 #include "agent/base/buf.h"
+#include "agent/base/crc32.h"
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
 #include "agent/base/str.h"
 #include "capture/frame_store.h"
+#include "capture/head.h"
 #include "capture/jpeg.h"
 
 #include <dirent.h>
@@ -153,7 +155,8 @@ static int write_all(int fd, const uint8_t *data, size_t len)
 
 /* What a file is made of: bytes in memory, or those of another file. */
 struct content {
-    const uint8_t *data; /* NULL: of from_fd */
+    const struct jpeg_head *head; /* comes first, in place of some of data; NULL: nothing does */
+    const uint8_t *data;          /* NULL: of from_fd */
     size_t len;
     int from_fd;
 };
@@ -182,7 +185,18 @@ static int copy_all(int fd, const struct content *content)
 
 static int write_content(int fd, const struct content *content)
 {
-    return content->data ? write_all(fd, content->data, content->len) : copy_all(fd, content);
+    const struct jpeg_head *head = content->head;
+    size_t skip = head ? head->skip : 0;
+    int rc = head ? write_all(fd, head->data, head->len) : 0;
+
+    if (rc < 0 || !content->data)
+        return rc < 0 ? rc : copy_all(fd, content);
+    return write_all(fd, content->data + skip, content->len - skip);
+}
+
+static size_t bytes_of(const struct content *content)
+{
+    return content->head ? content->head->len + content->len - content->head->skip : content->len;
 }
 
 static int write_temp(int dir_fd, const char *temp, const struct content *content)
@@ -245,7 +259,7 @@ static int write_named(const char *session_dir, const char *name, const struct c
     int rc = open_frames_dir(session_dir, &dir_fd, err);
 
     if (rc == 0)
-        rc = check_room(dir_fd, content->len, reserve_bytes, err);
+        rc = check_room(dir_fd, bytes_of(content), reserve_bytes, err);
     if (rc < 0)
         return rc;
     rc = write_whole(dir_fd, name, content);
@@ -256,12 +270,23 @@ static int write_named(const char *session_dir, const char *name, const struct c
 }
 
 int frame_files_write(const char *session_dir, const char *safe_camera, int64_t seq,
-                      const struct picture *picture, int64_t reserve_bytes, struct error *err)
+                      const struct picture *picture, const struct exif_stamp *stamp,
+                      int64_t reserve_bytes, struct frame_file *ret_file, struct error *err)
 {
     CLEANUP(free_p) char *name = frame_files_name(safe_camera, seq);
-    const struct content content = {.data = picture->jpeg, .len = picture->len};
+    CLEANUP(head_done) struct jpeg_head head = {0};
+    const struct content content = {.head = &head, .data = picture->jpeg, .len = picture->len};
+    int rc;
 
-    return write_named(session_dir, name, &content, reserve_bytes, err);
+    if (stamp)
+        head_make(picture, stamp, &head);
+    rc = write_named(session_dir, name, &content, reserve_bytes, err);
+    if (rc < 0)
+        return rc;
+    ret_file->bytes = (int64_t)bytes_of(&content);
+    ret_file->crc32 = crc32_more(crc32_of(head.data, head.len), picture->jpeg + head.skip,
+                                 picture->len - head.skip);
+    return 0;
 }
 
 int frame_files_write_raw(const char *session_dir, const char *safe_camera, int64_t seq,

@@ -5,7 +5,7 @@
 #define CAPTURE_FRAME_FILES_H
 
 #include "agent/base/error.h"
-#include "capture/picture.h"
+#include "capture/frame_store.h"
 #include "capture/raw.h"
 
 #define FRAMES_DIR "frames" /* in the session's directory */
@@ -13,11 +13,12 @@
 /* "front_00000001.jpg"; the caller frees. */
 char *frame_files_name(const char *safe_camera, int64_t seq) MUST_CHECK;
 
-/* Writes the picture so that it is durable when this returns 0, and absent otherwise. -ENOSPC when
- * it would leave less than reserve_bytes free, -EEXIST, -ENOENT (the session's directory is gone),
- * … */
+/* Writes the picture, stamped (NULL: as it is), so that it is durable when this returns 0, and
+ * absent otherwise; *ret_file: what the file has (its path is not set). -ENOSPC when it would leave
+ * less than reserve_bytes free, -EEXIST, -ENOENT (the session's directory is gone), … */
 int frame_files_write(const char *session_dir, const char *safe_camera, int64_t seq,
-                      const struct picture *picture, int64_t reserve_bytes,
+                      const struct picture *picture, const struct exif_stamp *stamp,
+                      int64_t reserve_bytes, struct frame_file *ret_file,
                       struct error *err) MUST_CHECK;
 
 /* The same for the RAW file of frame seq, beside it by the name "front_00000001.nef". */

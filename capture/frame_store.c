@@ -40,7 +40,9 @@ struct job {
     struct picture *picture;
     struct raw *raw; /* JOB_WRITE_RAW */
     struct raw_waiter raw_waiter;
+    struct exif_stamp *stamp;
     int64_t reserve_bytes;
+    struct frame_file file;
     char *sync_up_to; /* root_dir when the parents must be synced, too */
     frame_stored_fn done;
     frame_deleted_fn deleted;
@@ -82,8 +84,8 @@ static int run_write(struct job *job, struct error *err)
         rc = frame_files_sync_parents(job->session_dir, job->sync_up_to, err);
     if (rc < 0)
         return rc;
-    return frame_files_write(job->session_dir, job->camera, job->seq, job->picture,
-                             job->reserve_bytes, err);
+    return frame_files_write(job->session_dir, job->camera, job->seq, job->picture, job->stamp,
+                             job->reserve_bytes, &job->file, err);
 }
 
 static int run_delete(struct job *job, struct error *err)
@@ -131,6 +133,7 @@ static void job_free(struct job *job)
     if (job->raw)
         raw_waiter_done(&job->raw_waiter);
     raw_unref(job->raw);
+    exif_stamp_free(job->stamp);
     free(job->session_dir);
     free(job->camera);
     free(job->sync_up_to);
@@ -168,11 +171,12 @@ static void start_next(struct frame_store *store)
 }
 
 /* Calls done; the store may be gone when this returns. */
-static void report(const struct job *job)
+static void report(struct job *job)
 {
     CLEANUP(free_p) char *path = frame_store_path(job->session_dir, job->camera, job->seq);
 
-    job->done(job->result, path, &job->err, job->user);
+    job->file.path = path;
+    job->done(job->result, &job->file, &job->err, job->user);
 }
 
 static void report_deleted(const struct job *job)
@@ -288,13 +292,15 @@ static void refuse_busy(struct job *job)
 }
 
 void frame_store_add(struct frame_store *store, const char *session_dir, const char *camera,
-                     int64_t seq, struct picture *picture, frame_stored_fn done, void *user)
+                     int64_t seq, struct picture *picture, struct exif_stamp *stamp,
+                     frame_stored_fn done, void *user)
 {
     struct job *job = job_new(store, JOB_WRITE, session_dir);
 
     job->camera = path_safe_name(camera);
     job->seq = seq;
     job->picture = picture_ref(picture);
+    job->stamp = stamp;
     job->reserve_bytes = store->reserve_bytes;
     job->done = done;
     job->user = user;

@@ -12,6 +12,7 @@
 #define CAPTURE_FRAME_STORE_H
 
 #include "agent/base/loop.h"
+#include "capture/exif.h"
 #include "capture/picture.h"
 
 struct frame_store;
@@ -40,14 +41,21 @@ int frame_store_make_session(struct frame_store *store, const char *agent, const
 /* "frames/<camera>_00000001.jpg" below the session's dir; the caller frees. */
 char *frame_store_path(const char *session_dir, const char *camera, int64_t seq) MUST_CHECK;
 
-/* result 0: the frame is durable at path (valid during the call). -ENOSPC, -EEXIST, -EIO …: nothing
- * is there. */
-typedef void (*frame_stored_fn)(int result, const char *path, const struct error *err, void *user);
-/* Stores the picture (ref'd meanwhile) as frame seq of the camera. done comes once, later. At most
- * 64 writes may wait; more are refused with -EBUSY through done. The picture's RAW follows by
- * itself when it comes; it goes with the session, not with the frame. */
+struct frame_file {
+    const char *path; /* valid during the call */
+    int64_t bytes;
+    uint32_t crc32; /* of its bytes */
+};
+/* result 0: the frame is durable. -ENOSPC, -EEXIST, -EIO …: nothing is there but its path. */
+typedef void (*frame_stored_fn)(int result, const struct frame_file *file, const struct error *err,
+                                void *user);
+/* Stores the picture (ref'd meanwhile) as frame seq of the camera, stamped (head.h; taken over;
+ * NULL: as it is). done comes once, later. At most 64 writes may wait; more are refused with -EBUSY
+ * through done. The picture's RAW follows by itself when it comes; it goes with the session, not
+ * with the frame. */
 void frame_store_add(struct frame_store *store, const char *session_dir, const char *camera,
-                     int64_t seq, struct picture *picture, frame_stored_fn done, void *user);
+                     int64_t seq, struct picture *picture, struct exif_stamp *stamp,
+                     frame_stored_fn done, void *user);
 
 /* What lies in a session's frames directory, for recovery after a crash: valid JPEGs of camera with
  * seq ≥ first_seq, ascending; temporary files are removed. Blocks: start-up only. */

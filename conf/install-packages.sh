@@ -10,11 +10,12 @@ set -eu
 packages() {
     case $1 in
     build) echo gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libcurl4-openssl-dev \
-        libconfig-dev libcjson-dev libmosquitto-dev libssl-dev libsqlite3-dev libturbojpeg0-dev libgpiod-dev ;;
+        libconfig-dev libcjson-dev libmosquitto-dev libssl-dev libsqlite3-dev libturbojpeg0-dev libgpiod-dev \
+        libexif-dev ;;
     run) echo ca-certificates mosquitto mosquitto-clients ffmpeg ;;
     page) command -v npm >/dev/null || echo nodejs npm ;; # Debian's or another
     test) echo clang mandoc libcmocka-dev libyaml-dev chromium gphoto2 libgphoto2-dev \
-        libexif-dev xz-utils libgstrtspserver-1.0-dev gstreamer1.0-plugins-base \
+        libimage-exiftool-perl xz-utils libgstrtspserver-1.0-dev gstreamer1.0-plugins-base \
         gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly "$(packages page)" "$(packages device)" ;;
     device) [ "$(uname -m)" != x86_64 ] || echo qemu-system-x86 linux-headers-amd64 make busybox-static \
         cpio kmod acpica-tools ;;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/timex.h>
 #include <time.h>
@@ -67,6 +68,20 @@ void clock_format_compact(int64_t wall_ms, char ret_text[CLOCK_COMPACT_LEN])
     struct tm utc = to_utc(wall_ms);
 
     strftime(ret_text, CLOCK_COMPACT_LEN, "%Y%m%dT%H%M%SZ", &utc);
+}
+
+void clock_format_exif(int64_t wall_ms, char ret_text[CLOCK_EXIF_LEN],
+                       char ret_offset[CLOCK_OFFSET_LEN])
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm local = {0};
+    int minutes;
+
+    localtime_r(&seconds, &local);
+    strftime(ret_text, CLOCK_EXIF_LEN, "%Y:%m:%d %H:%M:%S", &local);
+    minutes = (int)(local.tm_gmtoff / 60);
+    snprintf(ret_offset, CLOCK_OFFSET_LEN, "%c%02d:%02d", minutes < 0 ? '-' : '+',
+             abs(minutes) / 60 % 24, abs(minutes) % 60);
 }
 
 /* ".123456" as 123 ms. Returns behind it, or text when no digit follows the point. */

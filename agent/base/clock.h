@@ -23,6 +23,12 @@ int64_t clock_wall_of_mono_ms(int64_t mono_ms);
 void clock_format_rfc3339(int64_t wall_ms, char ret_text[CLOCK_RFC3339_LEN]);
 void clock_format_compact(int64_t wall_ms, char ret_text[CLOCK_COMPACT_LEN]);
 
+#define CLOCK_EXIF_LEN   20 /* "2026:01:31 13:00:00" and its NUL */
+#define CLOCK_OFFSET_LEN 7  /* "+01:00" and its NUL */
+/* The local time as Exif writes it, and how far it is from UTC. */
+void clock_format_exif(int64_t wall_ms, char ret_text[CLOCK_EXIF_LEN],
+                       char ret_offset[CLOCK_OFFSET_LEN]);
+
 /* Parses what clock_format_rfc3339() writes, fraction optional, 'Z' only. -EINVAL. */
 int clock_parse_rfc3339(const char *text, int64_t *ret_wall_ms) MUST_CHECK;
 

@@ -72,7 +72,7 @@ struct journal_frame {
     int64_t age_ms;      /* capture after trigger */
     int64_t bytes;
     int width, height;
-    uint32_t crc32; /* of the picture as it came, before anything was written into it */
+    uint32_t crc32; /* of the file */
 };
 void journal_add_frame(struct journal *journal, const struct journal_frame *frame,
                        journal_done_fn done, void *user);

@@ -26,6 +26,7 @@ struct member {
 struct session {
     struct track_services services;
     const struct unit_settings *settings;
+    const char *agent;
     struct session_events events;
     void *user;
     struct journal_session row;
@@ -98,6 +99,7 @@ static int open_tracks(struct session *session, struct error *err)
         struct member *member = &session->members[i];
         struct track_config config = {
             .services = &session->services,
+            .agent = session->agent,
             .session = session->row.id,
             .session_dir = session->row.dir,
             .camera = cameras->items[i],
@@ -121,6 +123,7 @@ static struct session *session_new(const struct session_config *config,
 
     session->services = *config->services;
     session->settings = config->settings;
+    session->agent = config->agent;
     session->events = *events;
     session->user = user;
     return session;

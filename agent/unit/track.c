@@ -4,6 +4,7 @@
 #include "agent/unit/track.h"
 
 #include "agent/base/clock.h"
+#include "agent/base/json.h"
 #include "agent/base/list.h"
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
@@ -16,7 +17,7 @@ struct track {
     const struct unit_settings *settings;
     struct track_events events;
     void *user;
-    char *session, *session_dir, *camera;
+    char *agent, *session, *session_dir, *camera;
     struct video *video; /* NULL: no video wanted */
     int64_t next_seq;
     int64_t deleted_seq; /* frames up to here were deleted */
@@ -34,7 +35,7 @@ struct entry {
     struct track *track;
     struct picture *picture;
     struct frame_cause cause;
-    int64_t seq;
+    int64_t seq, bytes, captured_at;
     char *path;
     bool durable;
     struct picture_waiter waiter;
@@ -72,9 +73,9 @@ static void entry_announce(struct entry *entry)
         .path = entry->path,
         .seq = entry->seq,
         .cause = entry->cause,
-        .captured_at = clock_wall_of_mono_ms(picture->captured_at_mono_us / 1000),
+        .captured_at = entry->captured_at,
         .age_ms = (picture->captured_at_mono_us - entry->cause.trigger_at_mono_us) / 1000,
-        .bytes = (int64_t)picture->len,
+        .bytes = entry->bytes,
         .width = picture->width,
         .height = picture->height,
         .picture = entry->picture,
@@ -121,8 +122,7 @@ static void take_in(struct entry *entry)
     const struct picture *picture = entry->picture;
 
     entry->durable = true;
-    count_frame(&track->totals, (int64_t)picture->len, picture->width, picture->height,
-                clock_wall_of_mono_ms(picture->captured_at_mono_us / 1000));
+    count_frame(&track->totals, entry->bytes, picture->width, picture->height, entry->captured_at);
     if (track->video)
         video_add_frame(track->video, entry->seq, entry->path, picture->width, picture->height);
 }
@@ -144,7 +144,8 @@ static void on_journaled(int result, const struct error *err, void *user)
     announce_ready(track);
 }
 
-static void on_stored(int result, const char *path, const struct error *err, void *user)
+static void on_stored(int result, const struct frame_file *file, const struct error *err,
+                      void *user)
 {
     struct entry *entry = user;
     struct track *track = entry->track;
@@ -154,7 +155,8 @@ static void on_stored(int result, const char *path, const struct error *err, voi
         entry_lost(entry, err);
         return;
     }
-    entry->path = xstrdup(path);
+    entry->path = xstrdup(file->path);
+    entry->bytes = file->bytes;
     journal_add_frame(
         track->services.journal,
         &(struct journal_frame){
@@ -164,14 +166,47 @@ static void on_stored(int result, const char *path, const struct error *err, voi
             .layer = entry->cause.layer,
             .trigger = entry->cause.trigger,
             .parked = entry->cause.parked,
-            .captured_at = clock_wall_of_mono_ms(picture->captured_at_mono_us / 1000),
+            .captured_at = entry->captured_at,
             .age_ms = (picture->captured_at_mono_us - entry->cause.trigger_at_mono_us) / 1000,
-            .bytes = (int64_t)picture->len,
+            .bytes = entry->bytes,
             .width = picture->width,
             .height = picture->height,
-            .crc32 = picture->crc32,
+            .crc32 = file->crc32,
         },
         on_journaled, entry);
+}
+
+/* So that a frame that was copied elsewhere can still be told from others. */
+static char *comment_of(const struct entry *entry)
+{
+    const struct track *track = entry->track;
+    CLEANUP(json_free_p) cJSON *json = json_object();
+
+    json_add_string(json, "agent", track->agent);
+    json_add_string(json, "unit", track->settings->id);
+    json_add_string(json, "camera", track->camera);
+    json_add_string(json, "session", track->session);
+    json_add_int(json, "frame", entry->seq);
+    if (entry->cause.layer >= 0)
+        json_add_int(json, "layer", entry->cause.layer);
+    json_add_string(json, "trigger", entry->cause.trigger);
+    return json_print(json);
+}
+
+static struct exif_stamp *stamp_of(const struct entry *entry)
+{
+    const struct track *track = entry->track;
+    struct exif_stamp *stamp = xcalloc(1, sizeof(*stamp));
+
+    stamp->taken_at = entry->captured_at;
+    stamp->comment = comment_of(entry);
+    stamp->description = entry->cause.layer >= 0
+                             ? xasprintf("%s, %s, frame %lld, layer %d", track->settings->id,
+                                         track->camera, (long long)entry->seq, entry->cause.layer)
+                             : xasprintf("%s, %s, frame %lld", track->settings->id, track->camera,
+                                         (long long)entry->seq);
+    stamp->keep = track->settings->keep_exif;
+    return stamp;
 }
 
 void track_add(struct track *track, struct picture *picture, const struct frame_cause *cause)
@@ -181,12 +216,13 @@ void track_add(struct track *track, struct picture *picture, const struct frame_
     entry->track = track;
     entry->picture = picture_ref(picture);
     entry->cause = *cause;
+    entry->captured_at = clock_wall_of_mono_ms(picture->captured_at_mono_us / 1000);
     entry->seq = track->next_seq++;
     list_append(&track->entries, &entry->link);
     picture_waiter_init(&entry->waiter, on_looked, entry);
     picture_await(picture, &entry->waiter);
     frame_store_add(track->services.store, track->session_dir, track->camera, entry->seq, picture,
-                    on_stored, entry);
+                    stamp_of(entry), on_stored, entry);
 }
 
 /* --- the video --- */
@@ -330,6 +366,7 @@ int track_open(const struct track_config *config, const struct track_events *eve
     track->settings = config->settings;
     track->events = *events;
     track->user = user;
+    track->agent = xstrdup(config->agent);
     track->session = xstrdup(config->session);
     track->session_dir = xstrdup(config->session_dir);
     track->camera = xstrdup(config->camera);
@@ -359,6 +396,7 @@ void track_free(struct track *track)
     }
     video_free(track->video);
     timer_free(track->later);
+    free(track->agent);
     free(track->session);
     free(track->session_dir);
     free(track->camera);

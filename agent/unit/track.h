@@ -62,7 +62,7 @@ struct track_events {
 
 struct track_config {
     const struct track_services *services; /* copied */
-    const char *session, *session_dir, *camera;
+    const char *agent, *session, *session_dir, *camera;
     const struct unit_settings *settings; /* borrowed */
 };
 

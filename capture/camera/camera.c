@@ -16,11 +16,11 @@
 #include "capture/camera/camera.h"
 
 #include "agent/base/clock.h"
+#include "agent/base/crc32.h"
 #include "agent/base/list.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "capture/camera/driver.h"
-#include "capture/crc32.h"
 #include "capture/exif.h"
 #include "capture/jpeg.h"
 #include "capture/look.h"

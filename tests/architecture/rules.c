@@ -33,6 +33,7 @@ const struct door_rule door_rules[] = {
     DOOR("sqlite3.h", "agent/journal/database.c"),
     DOOR("openssl/", "mqtt/tls.c", "tests/"),
     DOOR("turbojpeg.h", "capture/jpeg.c", "tests/"),
+    DOOR("libexif/", "capture/exif.c", "tests/"),
     DOOR("jpeglib.h", "capture/jpeg.c", "tests/"),
     DOOR("linux/videodev2.h", "capture/camera/v4l2_control.c", "capture/camera/v4l2_device.c",
          "capture/camera/v4l2_format.c", "capture/camera/v4l2_node.c", "tests/"),

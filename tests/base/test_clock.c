@@ -12,6 +12,9 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
+#include <time.h>
+
 static void a_time_reads_back_as_it_was_written(void **state)
 {
     static const int64_t times_ms[] = {0, 1, 999, 951782400000, 1769860800123, 4102444799999};
@@ -99,6 +102,28 @@ static void a_monotonic_instant_has_a_wall_time(void **state)
     assert_in_range(of_mono_ms - (wall_ms - 5000) + 10, 0, 2000);
 }
 
+static void assert_local(const char *zone, const char *text, const char *offset)
+{
+    char got[CLOCK_EXIF_LEN], got_offset[CLOCK_OFFSET_LEN];
+
+    setenv("TZ", zone, 1);
+    tzset();
+    clock_format_exif(1769860800123, got, got_offset);
+    assert_string_equal(got, text);
+    assert_string_equal(got_offset, offset);
+}
+
+static void test_local_time_is_told_with_its_distance_from_utc(void **state)
+{
+    (void)state;
+    assert_local("UTC0", "2026:01:31 12:00:00", "+00:00");
+    assert_local("CET-1", "2026:01:31 13:00:00", "+01:00");
+    assert_local("NST3:30", "2026:01:31 08:30:00", "-03:30");
+    assert_local("XXX-13:45", "2026:02:01 01:45:00", "+13:45");
+    unsetenv("TZ");
+    tzset();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +133,7 @@ int main(void)
         cmocka_unit_test(what_is_not_exactly_rfc3339_utc_is_refused),
         cmocka_unit_test(the_monotonic_clock_does_not_go_back),
         cmocka_unit_test(a_monotonic_instant_has_a_wall_time),
+        cmocka_unit_test(test_local_time_is_told_with_its_distance_from_utc),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "agent/base/path.h"
 #include "agent/base/str.h"
 #include "capture/frame_store.h"
+#include "capture/jpeg.h"
 #include "tests/capture/pictures.h"
 
 #include <setjmp.h>
@@ -110,6 +111,7 @@ struct fixture {
     bool worked;
     int done;
     int last_result;
+    int64_t last_bytes;
     char last_path[512];
     struct error last_error;
     int results[200];
@@ -168,14 +170,16 @@ static int teardown(void **state)
     return rc;
 }
 
-static void on_stored(int result, const char *path, const struct error *err, void *user)
+static void on_stored(int result, const struct frame_file *file, const struct error *err,
+                      void *user)
 {
     struct fixture *f = user;
 
     f->results[f->done++] = result;
     f->last_result = result;
+    f->last_bytes = file->bytes;
     f->last_error = *err;
-    snprintf(f->last_path, sizeof(f->last_path), "%s", path);
+    snprintf(f->last_path, sizeof(f->last_path), "%s", file->path);
 }
 
 static struct picture *make_picture(int seed)
@@ -190,7 +194,7 @@ static void add(struct fixture *f, const char *camera, int64_t seq)
 {
     struct picture *picture = make_picture((int)seq);
 
-    frame_store_add(f->store, f->dir, camera, seq, picture, on_stored, f);
+    frame_store_add(f->store, f->dir, camera, seq, picture, NULL, on_stored, f);
     picture_unref(picture);
 }
 
@@ -252,8 +256,33 @@ static void test_frame_is_there_with_all_its_bytes(void **state)
     assert_string_equal(f->last_path, path);
     assert_int_equal(path_read_file(path, 1 << 20, &data, &len, NULL), 0);
     assert_int_equal(len, picture->len);
+    assert_int_equal(f->last_bytes, len);
     assert_memory_equal(data, picture->jpeg, len);
     assert_true(str_ends_with(path, "/pi/mk4/job/frames/front_00000007.jpg"));
+    picture_unref(picture);
+}
+
+static void test_a_stamp_gets_into_the_file_and_not_into_the_picture(void **state)
+{
+    struct fixture *f = *state;
+    struct picture *picture = make_picture(7), *untouched = make_picture(7);
+    struct exif_stamp *stamp = xcalloc(1, sizeof(*stamp));
+    CLEANUP(free_p) char *data = NULL;
+    struct jpeg_info info;
+    size_t len;
+
+    stamp->description = xstrdup("this is frame 7");
+    stamp->comment = xstrdup("{}");
+    frame_store_add(f->store, f->dir, "front", 7, picture, stamp, on_stored, f);
+    wait_done(f, 1);
+    assert_int_equal(path_read_file(f->last_path, 1 << 20, &data, &len, NULL), 0);
+    assert_int_equal(f->last_bytes, len);
+    assert_int_equal(jpeg_check((const uint8_t *)data, len, &info, NULL), 0);
+    assert_true(info.len == len && info.exif_len > 0);
+    assert_non_null(memmem(data, len, "this is frame 7", 15));
+    assert_int_equal(picture->len, untouched->len);
+    assert_memory_equal(picture->jpeg, untouched->jpeg, picture->len);
+    picture_unref(untouched);
     picture_unref(picture);
 }
 
@@ -486,11 +515,12 @@ static void test_free_with_writes_under_way_calls_nobody(void **state)
     assert_int_equal(count_files(f), 1);
 }
 
-static void on_stored_free(int result, const char *path, const struct error *err, void *user)
+static void on_stored_free(int result, const struct frame_file *file, const struct error *err,
+                           void *user)
 {
     struct fixture *f = user;
 
-    on_stored(result, path, err, user);
+    on_stored(result, file, err, user);
     frame_store_free(f->store);
     f->store = NULL;
 }
@@ -500,8 +530,8 @@ static void test_store_may_be_freed_by_done(void **state)
     struct fixture *f = *state;
     struct picture *picture = make_picture(1);
 
-    frame_store_add(f->store, f->dir, "front", 1, picture, on_stored_free, f);
-    frame_store_add(f->store, f->dir, "front", 2, picture, on_stored_free, f);
+    frame_store_add(f->store, f->dir, "front", 1, picture, NULL, on_stored_free, f);
+    frame_store_add(f->store, f->dir, "front", 2, picture, NULL, on_stored_free, f);
     picture_unref(picture);
     wait_done(f, 1);
     assert_int_equal(f->last_result, 0);
@@ -695,6 +725,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         store_test(test_frame_is_there_with_all_its_bytes),
+        store_test(test_a_stamp_gets_into_the_file_and_not_into_the_picture),
         store_test(test_frame_is_synced_before_its_name_and_its_directory_after),
         store_test(test_parents_of_a_new_session_are_synced_once),
         store_test(test_parents_are_synced_again_after_a_failed_first_frame),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_jpeg: no cut, foreign or absurd picture passes, and every whole one does. */
+#include "agent/base/crc32.h"
 #include "agent/base/mem.h"
-#include "capture/crc32.h"
 #include "capture/jpeg.h"
 #include "tests/capture/pictures.h"
 
@@ -286,6 +286,8 @@ static void test_crc32_is_the_well_known_one(void **state)
     (void)state;
     assert_int_equal(crc32_of((const uint8_t *)"123456789", 9), 0xcbf43926u);
     assert_int_equal(crc32_of((const uint8_t *)"", 0), 0);
+    assert_int_equal(crc32_more(crc32_of((const uint8_t *)"1234", 4), (const uint8_t *)"56789", 5),
+                     0xcbf43926u);
 }
 
 int main(void)

@@ -105,11 +105,12 @@ static int teardown(void **state)
     return rc;
 }
 
-static void on_stored(int result, const char *path, const struct error *err, void *user)
+static void on_stored(int result, const struct frame_file *file, const struct error *err,
+                      void *user)
 {
     struct fixture *f = user;
 
-    (void)path;
+    (void)file;
     (void)err;
     assert_int_equal(result, 0);
     f->stored++;
@@ -129,7 +130,7 @@ static void add(struct fixture *f, int64_t seq, struct raw *raw)
     struct picture *picture = picture_new(jpeg, len);
 
     picture->raw = raw_ref(raw);
-    frame_store_add(f->store, f->dir, "front", seq, picture, on_stored, f);
+    frame_store_add(f->store, f->dir, "front", seq, picture, NULL, on_stored, f);
     picture_unref(picture);
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/e2e/promise.h"
 
+#include "agent/base/crc32.h"
 #include "agent/base/mem.h"
 #include "agent/base/path.h"
 #include "agent/base/str.h"
 #include "agent/journal/journal.h"
-#include "capture/crc32.h"
 #include "tests/e2e/video.h"
 #include "tests/sim/marker_jpeg.h"
 

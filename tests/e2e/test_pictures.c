@@ -7,6 +7,7 @@
 #include "agent/base/str.h"
 #include "capture/jpeg.h"
 #include "tests/capture/pictures.h"
+#include "tests/capture/private_exif.h"
 #include "tests/e2e/frames.h"
 
 #include <setjmp.h>
@@ -22,9 +23,10 @@ enum { EVENT_DEADLINE_MS = 20000 };
 #define CAMERA                                                                                     \
     "cameras = ( { id = \"test\"; kind = \"command\"; timeout_ms = 20000;\n"                       \
     "command = [ \"cat\", \"%dir/now.jpg\" ]; "
-#define UNIT                                                                                       \
+#define UNIT UNIT_THAT("")
+#define UNIT_THAT(settings)                                                                        \
     " } );\nunits = ( { id = \"garden\"; cameras = [ \"test\" ]; trigger = \"command\";\n"         \
-    "last_frame = false; fps = 10.0; min_frames = 1; } );\n"
+    "last_frame = false; fps = 10.0; min_frames = 1; " settings " } );\n"
 
 static void show(struct rig *rig, const uint8_t *jpeg, size_t len)
 {
@@ -215,6 +217,187 @@ static void test_a_size_that_changes_is_kept_and_flagged_and_told_with_the_video
     rig_pass(rig);
 }
 
+/* --- what is written beside the pixels --- */
+
+static void write_private(struct rig *rig)
+{
+    size_t plain_len, len;
+    CLEANUP(free_p) uint8_t *plain = picture_make(320, 240, 5, &plain_len);
+    CLEANUP(free_p)
+    uint8_t *jpeg =
+        picture_with_segment(plain, plain_len, 0xE1, private_exif, sizeof(private_exif), &len);
+
+    show(rig, jpeg, len);
+}
+
+/* What exiftool reads in a file. */
+static cJSON *exif_of(struct rig *rig, const char *path)
+{
+    const char *const argv[] = {"exiftool", "-json", "-struct", path, NULL};
+    struct rig_output output = rig_run(rig, argv);
+    static const struct json_limits limits = {.max_bytes = 64 * 1024, .max_depth = 8};
+    cJSON *json = NULL, *first;
+
+    if (output.exit_code != 0)
+        fail_msg("exiftool (package libimage-exiftool-perl): %s", output.err);
+    assert_int_equal(json_parse(output.out, strlen(output.out), &limits, &json, NULL), 0);
+    rig_output_done(&output);
+    first = json_copy(json_first(json));
+    json_free(json);
+    return first;
+}
+
+static void assert_says(const cJSON *exif, const char *tag, const char *text)
+{
+    const char *said = json_get_string(exif, tag);
+
+    if (!said)
+        fail_msg("exiftool finds no %s", tag);
+    assert_string_equal(said, text);
+}
+
+static void check_comment(const cJSON *exif, const cJSON *frame)
+{
+    static const struct json_limits limits = {.max_bytes = 4096, .max_depth = 4};
+    const char *text = json_get_string(exif, "UserComment");
+    CLEANUP(json_free_p) cJSON *comment = NULL;
+
+    assert_non_null(text);
+    assert_int_equal(json_parse(text, strlen(text), &limits, &comment, NULL), 0);
+    assert_string_equal(json_get_string(comment, "agent"), "pi01");
+    assert_string_equal(json_get_string(comment, "unit"), "garden");
+    assert_string_equal(json_get_string(comment, "camera"), "test");
+    assert_string_equal(json_get_string(comment, "trigger"), "command");
+    assert_string_equal(json_get_string(comment, "session"), json_get_string(frame, "session"));
+    assert_true(json_number(json_get(comment, "frame")) == event_number(frame, "frame"));
+}
+
+/* The moment of the event in the form of Exif, to the second; the agent's time zone is ours. */
+static void check_time(const cJSON *exif, const cJSON *frame)
+{
+    char text[CLOCK_EXIF_LEN], offset[CLOCK_OFFSET_LEN];
+    int64_t at;
+
+    assert_int_equal(clock_parse_rfc3339(json_get_string(frame, "captured_at"), &at), 0);
+    clock_format_exif(at, text, offset);
+    assert_says(exif, "OffsetTimeOriginal", offset);
+    assert_says(exif, "DateTimeOriginal", text);
+    assert_int_equal((int)json_number(json_get(exif, "SubSecTimeOriginal")), (int)(at % 1000));
+}
+
+static bool holds_private(const char *data, size_t len)
+{
+    for (size_t i = 0; i < ARRAY_LEN(private_texts); i++)
+        if (memmem(data, len, private_texts[i], strlen(private_texts[i])))
+            return true;
+    return false;
+}
+
+static int digit_of(char hex)
+{
+    return hex <= '9' ? hex - '0' : hex - 'a' + 10;
+}
+
+/* The retained picture, which the tap does not hear. */
+static void assert_image_is_not_private(struct rig *rig)
+{
+    CLEANUP(free_p) char *port = xasprintf("%d", rig_mqtt_port(rig));
+    const char *const argv[] = {"mosquitto_sub",
+                                "-p",
+                                port,
+                                "-C",
+                                "1",
+                                "-F",
+                                "%x",
+                                "-t",
+                                "timelapse/v1/pi01/image/test/last",
+                                NULL};
+    struct rig_output output = rig_run(rig, argv);
+    size_t len = strlen(output.out) / 2;
+    CLEANUP(free_p) char *data = xmalloc(len + 1);
+
+    assert_int_equal(output.exit_code, 0);
+    for (size_t i = 0; i < len; i++)
+        data[i] = (char)(digit_of(output.out[2 * i]) << 4 | digit_of(output.out[2 * i + 1]));
+    assert_true(len > 1000 && memcmp(data, "\xFF\xD8", 2) == 0);
+    assert_false(holds_private(data, len));
+    assert_null(memmem(data, len, "Exif", 4));
+    rig_output_done(&output);
+}
+
+static bool file_is_private(const cJSON *frame)
+{
+    CLEANUP(free_p) char *data = NULL;
+    size_t len;
+
+    assert_int_equal(path_read_file(json_get_string(frame, "file"), 1 << 20, &data, &len, NULL), 0);
+    assert_int_equal((int64_t)event_number(frame, "bytes"), (int64_t)len);
+    return holds_private(data, len);
+}
+
+static void test_a_frame_says_by_exif_what_it_is_and_nothing_private(void **state)
+{
+    struct rig *rig = begin(state, CAMERA UNIT);
+    CLEANUP(json_free_p) cJSON *exif = NULL;
+    const cJSON *frame;
+
+    write_private(rig);
+    frame = take(rig);
+    assert_false(file_is_private(frame));
+    exif = exif_of(rig, json_get_string(frame, "file"));
+    assert_says(exif, "Make", "ACME");
+    assert_says(exif, "Model", "Eye 9");
+    assert_says(exif, "ExposureTime", "1/60");
+    assert_int_equal((int)json_number(json_get(exif, "ISO")), 400);
+    assert_says(exif, "Orientation", "Horizontal (normal)");
+    assert_says(exif, "ImageDescription", "garden, test, frame 1");
+    assert_says(exif, "Software", "lapsed " LAPSED_VERSION);
+    assert_null(json_get(exif, "Warning"));
+    assert_int_equal((int)json_number(json_get(exif, "ImageHeight")), 320); /* it lay */
+    check_comment(exif, frame);
+    check_time(exif, frame);
+    RIG_WAIT(rig, json_number(rig_look(rig, "image/test/last/meta", "frame")) == 1);
+    assert_image_is_not_private(rig);
+    rig_pass(rig);
+}
+
+static void test_what_the_camera_wrote_is_kept_when_that_is_wanted(void **state)
+{
+    struct rig *rig = begin(state, CAMERA UNIT_THAT("keep_exif = true; "));
+    CLEANUP(json_free_p) cJSON *exif = NULL;
+    const cJSON *frame;
+
+    write_private(rig);
+    frame = take(rig);
+    assert_true(file_is_private(frame));
+    exif = exif_of(rig, json_get_string(frame, "file"));
+    assert_says(exif, "SerialNumber", "SN-112233");
+    assert_says(exif, "Orientation", "Horizontal (normal)"); /* it was turned */
+    RIG_WAIT(rig, json_number(rig_look(rig, "image/test/last/meta", "frame")) == 1);
+    assert_image_is_not_private(rig);
+    rig_pass(rig);
+}
+
+/* A telephone on its side: frame, thumbnail and video agree. */
+static void test_frame_thumbnail_and_video_of_a_camera_on_its_side_are_upright(void **state)
+{
+    struct rig *rig = begin(state, CAMERA UNIT_THAT("keep_exif = true; "));
+    const cJSON *ready;
+
+    write_private(rig);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal((int)event_number(take(rig), "height"), 320);
+    RIG_WAIT(rig, json_number(rig_look(rig, "image/test/last/meta", "height")) == 320);
+    assert_non_null(rig_command(rig, "unit/garden/cmd/finish", NULL));
+    events_await(rig, "video_ready", 1, EVENT_DEADLINE_MS);
+    ready = rig_event(rig, "video_ready", 0);
+    assert_int_equal((int)event_number(ready, "width"), 240);
+    assert_int_equal((int)event_number(ready, "height"), 320);
+    assert_int_equal((int)event_number(ready, "frames"), 3);
+    assert_int_equal((int)event_number(ready, "resized_frames"), 0);
+    rig_pass(rig);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
 
 int main(void)
@@ -223,6 +406,9 @@ int main(void)
         TEST(test_brightness_is_told_in_event_status_meta_and_answer),
         TEST(test_black_and_overexposed_pictures_are_kept_and_flagged),
         TEST(test_a_frozen_camera_is_flagged_and_then_refused),
+        TEST(test_a_frame_says_by_exif_what_it_is_and_nothing_private),
+        TEST(test_what_the_camera_wrote_is_kept_when_that_is_wanted),
+        TEST(test_frame_thumbnail_and_video_of_a_camera_on_its_side_are_upright),
         TEST(test_a_turned_camera_gives_turned_frames_and_thumbnails),
         TEST(test_a_size_that_changes_is_kept_and_flagged_and_told_with_the_video),
     };
