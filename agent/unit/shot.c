@@ -12,6 +12,7 @@ enum { HOPE_MS = 1000 };
 
 struct part { /* of one camera */
     struct shot_run *run;
+    const struct camera *camera;
     struct exposure *exposure; /* NULL: not in the plan, or its picture has come */
     int64_t patient_until_us;
     struct shot_result result;
@@ -155,7 +156,7 @@ static void on_picture(struct picture *picture, const struct error *err, enum ex
     if (!picture)
         result->error = *err;
     else if (picture->stale)
-        refuse_stale(run->plan.cameras[result->camera], &result->error);
+        refuse_stale(part->camera, &result->error);
     else
         result->picture = picture_ref(picture);
     part->exposure = NULL;
@@ -193,15 +194,14 @@ static void on_held(int result, bool parked, int64_t held_at_mono_us, const stru
 static const struct exposure_events exposure_events = {.on_step = on_step,
                                                        .on_picture = on_picture};
 
-static void make_parts(struct shot_run *run)
+static void make_parts(struct shot_run *run, const struct shot_plan *plan)
 {
-    const struct shot_plan *plan = &run->plan;
 
     run->parts = xcalloc(plan->camera_count, sizeof(*run->parts));
     for (size_t i = 0; i < plan->camera_count; i++) {
         struct part *part = &run->parts[i];
 
-        *part = (struct part){.run = run, .result = {.camera = i}};
+        *part = (struct part){.run = run, .camera = plan->cameras[i], .result = {.camera = i}};
         picture_waiter_init(&part->waiter, deliver, part);
         if (!plan->cameras[i])
             continue;
@@ -216,10 +216,11 @@ struct shot_run *shot_start(const struct shot_plan *plan, const struct shot_even
     struct shot_run *run = xcalloc(1, sizeof(*run));
 
     run->plan = *plan;
+    run->plan.cameras = NULL; /* the caller's */
     run->events = *events;
     run->user = user;
     run->patience = timer_new(plan->loop, on_patience, run);
-    make_parts(run);
+    make_parts(run, plan);
     if (plan->printer)
         run->hold = printer_hold(plan->printer, &run->plan.hold, on_held, run);
     else

@@ -22,7 +22,7 @@ struct shot_plan {
     struct printer *printer; /* NULL: nothing to hold */
     struct hold_request hold;
     struct lights *lights;         /* NULL: none */
-    struct camera *const *cameras; /* NULL among them: not this one */
+    struct camera *const *cameras; /* read during shot_start(); NULL among them: not this one */
     size_t camera_count;
     int64_t trigger_at_mono_us;
     bool look; /* each is told when it is known what it looks like */
