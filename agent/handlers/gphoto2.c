@@ -17,11 +17,12 @@
 #include <string.h>
 
 enum {
-    MARGIN_MS = 30 * 1000,        /* what gphoto2 needs beside exposing and waiting */
-    WAIT_MS = 60 * 1000,          /* for the camera to be free */
-    OUTPUT_MAX_BYTES = 32 * 1024, /* of the answer, which has to fit into a message */
-    ERROR_MAX_BYTES = 8 * 1024,
-    FILES_MAX = 100,
+    MARGIN_MS = 30 * 1000, /* what gphoto2 needs beside exposing and waiting */
+    WAIT_MS = 60 * 1000,   /* for the camera to be free */
+    /* The answer has to fit into a message of 64 KiB, whatever it says. */
+    OUTPUT_MAX_BYTES = 28 * 1024,
+    ERROR_MAX_BYTES = 4 * 1024,
+    FILES_MAX_BYTES = 12 * 1024,
 };
 
 struct command {
@@ -89,11 +90,16 @@ static void add_files(cJSON *result, const struct command *command,
                       const struct gphoto2_kept_list *kept)
 {
     cJSON *files = json_add_array(result, "files");
+    size_t bytes = 0;
 
-    for (size_t i = 0; i < kept->count && i < FILES_MAX; i++) {
+    for (size_t i = 0; i < kept->count; i++) {
         CLEANUP(free_p) char *path = path_join(command->base_dir, kept->items[i].name);
-        cJSON *file = json_add_object(files, NULL);
+        cJSON *file;
 
+        bytes += 2 * strlen(path);
+        if (bytes > FILES_MAX_BYTES)
+            break;
+        file = json_add_object(files, NULL);
         json_add_string(file, "file", kept->items[i].name);
         json_add_string(file, "path", path);
         json_add_int(file, "bytes", kept->items[i].bytes);

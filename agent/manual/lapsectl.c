@@ -119,6 +119,9 @@ static void write_examples(FILE *out)
     roff_text(out, "A picture now; a video of what is there, and its file name for a script:");
     roff_example(out, "lapsectl snapshot mk4\n"
                       "lapsectl --json preview mk4 | jq -r 'select(.event_type).file'\n");
+    roff_text(out, "A picture by gphoto2's own words, which stand behind --:");
+    roff_example(out,
+                 "lapsectl camera gphoto2 dslr -- --capture-image-and-download --filename x.cr2\n");
     roff_text(out, "Every agent of a hall, from another machine:");
     roff_example(out, "lapsectl -H broker.lan -u operator -P ~/mqtt-password --group hall2 status\n"
                       "lapsectl -H broker.lan --group hall2 pause\n");

@@ -317,7 +317,6 @@ static int check_range(struct filter *filter, const char *value, struct error *e
 
 /* --- the options --- */
 
-#define ITS_OWN   "it leads away from what the topic is for: the pictures of one camera"
 #define CARD      "it changes what is on the owner's card"
 #define LOCAL     "it reads or writes files of this machine by their path"
 #define SETUP     "which camera it is stands in the configuration"

@@ -346,6 +346,49 @@ static void test_arguments_are_read_by_name_and_in_order(void **state)
     json_free(json);
 }
 
+static void test_words_of_another_program_are_taken_as_they_are(void **state)
+{
+    static const struct verb_arg args[] = {
+        {.name = "timeout_s", .type = ARG_INT, .max = 9, .help = ""},
+        {.name = "arguments", .type = ARG_WORDS, .help = ""},
+        {.name = NULL},
+    };
+    static const struct verb verb = {TOPIC_SCOPE_CAMERA, "run", "camera.run", 0, args, "runs"};
+    static const struct {
+        const char *words[4];
+        const char *target, *json;
+    } cases[] = {
+        {{"front", "--set-config", "iso=100"},
+         "front",
+         "{\"arguments\":[\"--set-config\",\"iso=100\"]}"},
+        {{"--x", "front", "timeout_s=3"},
+         NULL,
+         "{\"arguments\":[\"--x\",\"front\",\"timeout_s=3\"]}"},
+        {{"front"}, "front", "{}"},
+        {{NULL}, NULL, "{}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *words[4] = {NULL};
+        cJSON *json = json_object();
+        const char *target = NULL;
+        struct error err = {0};
+        CLEANUP(free_p) char *text = NULL;
+        int count = 0;
+
+        for (; cases[i].words[count]; count++)
+            words[count] = xstrdup(cases[i].words[count]);
+        assert_int_equal(ctl_args_take_words(&verb, words, count, json, &target, &err), 0);
+        text = json_print(json);
+        assert_string_equal(text, cases[i].json);
+        assert_true(cases[i].target ? target && strcmp(target, cases[i].target) == 0 : !target);
+        while (count > 0)
+            free(words[--count]);
+        json_free(json);
+    }
+}
+
 static void test_wrong_arguments_are_told_before_anything_is_sent(void **state)
 {
     static const struct verb_arg args[] = {
@@ -405,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_every_verb_is_found_by_its_words),
         cmocka_unit_test(test_options_stand_before_and_behind_the_command),
         cmocka_unit_test(test_arguments_are_read_by_name_and_in_order),
+        cmocka_unit_test(test_words_of_another_program_are_taken_as_they_are),
         cmocka_unit_test(test_wrong_arguments_are_told_before_anything_is_sent),
     };
 

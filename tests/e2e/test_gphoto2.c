@@ -182,12 +182,11 @@ static void test_what_is_not_allowed_is_refused_by_name(void **state)
         {TOPIC, "--summary", -32700, ""},
         {"camera/front/cmd/gphoto2", "", -32016, "camera front is of kind \"pattern\""},
         {"camera/nosuch/cmd/gphoto2", "", -32001, "no camera of this name"},
-        {"_all/cmd/gphoto2", NULL, 0, NULL},
     };
     struct rig *rig = begin_nikon(state);
     const cJSON *ack;
 
-    for (size_t i = 0; rows[i].payload; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         ack = command(rig, rows[i].topic, rows[i].payload);
         expect_code(ack, rows[i].code, rows[i].words);
     }
@@ -270,13 +269,14 @@ static void test_what_is_said_is_bounded_and_cut_at_a_line(void **state)
     struct rig *rig =
         begin_script(state, "i=0; while [ $i -lt 9000 ]; do i=$((i+1)); echo \"line $i "
                             "\\\"\\\\\\\\\"; done; printf '\\377\\033[31m' >&2");
-    const cJSON *ack = command(rig, TOPIC, "{\"arguments\":\"--list-all-config\"}");
-    const char *output = json_get_string(ack, "result.output");
+    const cJSON *answer =
+        rpc(rig, "camera.gphoto2", "{\"camera\":\"dslr\",\"arguments\":\"--list-all-config\"}");
+    const char *output = json_get_string(answer, "result.output");
     bool cut = false;
 
-    expect_code(ack, 0, "");
-    assert_true(json_get_bool(ack, "result.output_cut", &cut) && cut);
-    assert_true(strlen(output) > 16000 && strlen(output) < 33000);
+    expect_code(answer, 0, "");
+    assert_true(json_get_bool(answer, "result.output_cut", &cut) && cut);
+    assert_true(strlen(output) > 16000 && strlen(output) < 28 * 1024);
     assert_true(str_ends_with(output, "\n"));
     rig_pass(rig);
 }
