@@ -20,7 +20,8 @@
 
 enum {
     NEEDED_MS = 6000, /* what a camera takes beside its exposure, with the opening of a session */
-    DRAIN_MS = 20000, /* for gphoto2 to look for a RAW, and to delete what we made */
+    LONG_EXPOSURE_MS = 1000,
+    DRAIN_MS = 15000, /* for gphoto2 to look for a RAW, and to delete what we made */
     RESET_WAIT_MS = 1000,
     RESET_MS = 8000,
     HANGS_TO_RESET = 2,
@@ -35,13 +36,12 @@ struct gphoto2 {
     struct gphoto2_session *session; /* NULL: none; perhaps we wait for our turn */
     bool opened;                     /* it has been ready once */
     bool ready;                      /* it waits for us */
-    bool shooting;                   /* since it was ready last */
-    struct timer *patience;
+    struct timer *patience;          /* of a request, or of opening without one */
+    struct timer *drain;             /* of what follows a picture */
 
     bool warm;
     bool open_early; /* without a request: the camera has become warm */
     bool wanted;     /* a request has no answer yet */
-    bool serves;     /* the shot under way was begun for it */
 
     size_t shots;      /* good ones of this session */
     int kept_failures; /* in a row, in sessions that had been kept */
@@ -89,7 +89,7 @@ static void fail(struct gphoto2 *driver, const struct error *err)
 {
     bool was_wanted = driver->wanted;
 
-    driver->wanted = driver->serves = false;
+    driver->wanted = false;
     if (was_wanted)
         camera_port_failed(driver->port, err);
     else
@@ -111,12 +111,15 @@ static void on_picture(uint8_t *jpeg, size_t len, int64_t captured_at_mono_us, s
     struct gphoto2 *driver = user;
 
     note_success(driver);
-    timer_start(driver->patience, DRAIN_MS);
+    timer_stop(driver->patience);
+    timer_start(driver->drain, DRAIN_MS);
     if (!camera_port_wants(driver->port, captured_at_mono_us)) {
         free(jpeg);
+        if (driver->wanted)
+            timer_start(driver->patience, program_patience_ms(driver->settings));
         return;
     }
-    driver->wanted = driver->serves = false;
+    driver->wanted = false;
     camera_port_picture_and_raw(driver->port, jpeg, len, captured_at_mono_us, raw);
 }
 
@@ -131,13 +134,12 @@ static bool keeps(const struct gphoto2 *driver)
 static void shoot(struct gphoto2 *driver)
 {
     driver->ready = false;
-    driver->shooting = driver->serves = true;
     gphoto2_session_shoot(driver->session);
 }
 
 static void leave(struct gphoto2 *driver)
 {
-    driver->ready = driver->shooting = false;
+    driver->ready = false;
     gphoto2_session_leave(driver->session);
 }
 
@@ -146,7 +148,7 @@ static void on_ready(void *user)
     struct gphoto2 *driver = user;
 
     driver->ready = true;
-    driver->shooting = false;
+    timer_stop(driver->drain);
     if (!driver->opened)
         camera_port_contact(driver->port, NULL);
     driver->opened = true;
@@ -160,7 +162,8 @@ static void on_end(void *user)
     struct gphoto2 *driver = user;
 
     driver->session = NULL;
-    driver->opened = driver->ready = driver->shooting = false;
+    driver->opened = driver->ready = false;
+    timer_stop(driver->drain);
     driver->shots = 0;
     if (!driver->wanted)
         timer_stop(driver->patience);
@@ -219,25 +222,36 @@ static bool reset_when_needed(struct gphoto2 *driver)
     return gphoto2_run_start(driver->device, &order, on_reset, driver, &driver->reset, NULL) == 0;
 }
 
+static void end_hang(struct gphoto2 *driver, int64_t waited_ms)
+{
+    struct error err = {0};
+
+    error_set(&err, -ETIMEDOUT, "the camera did not answer within %lld ms", (long long)waited_ms);
+    timer_stop(driver->drain);
+    gphoto2_session_kill(driver->session);
+    on_failed(&err, driver);
+}
+
 static void on_patience(void *user)
 {
     struct gphoto2 *driver = user;
     struct error err = {0};
 
-    if (!driver->session) {
-        gphoto2_turn_end(&driver->turn);
-        error_set(&err, -EBUSY, "the camera was busy with something else");
-        fail(driver, &err);
-    } else if (driver->wanted && !driver->serves && driver->shooting) {
-        timer_start(driver->patience, DRAIN_MS);
-        error_set(&err, -EBUSY, "the camera was still busy with the shot before");
-        fail(driver, &err);
-    } else {
-        error_set(&err, -ETIMEDOUT, "the camera did not answer within %lld ms",
-                  (long long)program_patience_ms(driver->settings));
-        gphoto2_session_kill(driver->session);
-        on_failed(&err, driver);
+    if (driver->session && !timer_active(driver->drain)) {
+        end_hang(driver, program_patience_ms(driver->settings));
+        return;
     }
+    if (!driver->session)
+        gphoto2_turn_end(&driver->turn);
+    error_set(&err, -EBUSY,
+              driver->session ? "the camera was still busy with the shot before"
+                              : "the camera was busy with something else");
+    fail(driver, &err);
+}
+
+static void on_drain(void *user)
+{
+    end_hang(user, DRAIN_MS);
 }
 
 /* --- what to do next --- */
@@ -268,7 +282,7 @@ static void gphoto2_cancel(void *user)
 {
     struct gphoto2 *driver = user;
 
-    driver->wanted = driver->serves = false;
+    driver->wanted = false;
 }
 
 static void gphoto2_set_warm(void *user, bool warm)
@@ -286,6 +300,7 @@ static void gphoto2_set_warm(void *user, bool warm)
 static void gphoto2_check(const struct camera_settings *settings, struct conf *conf, size_t index)
 {
     int64_t exposure_ms = gphoto2_config_exposure_ms(&settings->config);
+    int64_t needed_ms = NEEDED_MS + (exposure_ms >= LONG_EXPOSURE_MS ? exposure_ms : 0);
     struct error err = {0};
 
     if (settings->port && gphoto2_port_check(settings->port, &err) < 0)
@@ -296,11 +311,11 @@ static void gphoto2_check(const struct camera_settings *settings, struct conf *c
     for (size_t i = 0; i < settings->gphoto2_allow.count; i++)
         if (gphoto2_allow_check(settings->gphoto2_allow.items[i], &err) < 0)
             conf_problem(conf, &camera_table, index, "gphoto2_allow", "%s", err.text);
-    if (settings->timeout_ms < NEEDED_MS + exposure_ms)
+    if (settings->timeout_ms < needed_ms)
         conf_problem(conf, &camera_table, index, "timeout_ms",
-                     "such a camera needs %d ms and the time of its exposure (%lld ms); "
-                     "timeout_ms = %lld is a good start",
-                     NEEDED_MS, (long long)exposure_ms, (long long)(15000 + 2 * exposure_ms));
+                     "such a camera needs %lld ms with its exposure; timeout_ms = %lld is a good "
+                     "start",
+                     (long long)needed_ms, (long long)(needed_ms + 9000 + exposure_ms));
 }
 
 static void *gphoto2_open(struct camera_port *port, struct loop *loop, struct http *http,
@@ -316,6 +331,7 @@ static void *gphoto2_open(struct camera_port *port, struct loop *loop, struct ht
     driver->device = gphoto2_device_new(loop, &config);
     gphoto2_turn_init(&driver->turn, driver->device, on_turn, on_wanted, driver);
     driver->patience = timer_new(loop, on_patience, driver);
+    driver->drain = timer_new(loop, on_drain, driver);
     return driver;
 }
 
@@ -327,6 +343,7 @@ static void gphoto2_close(void *user)
     gphoto2_session_free(driver->session);
     gphoto2_turn_end(&driver->turn);
     gphoto2_device_free(driver->device);
+    timer_free(driver->drain);
     timer_free(driver->patience);
     free(driver);
 }

@@ -95,6 +95,20 @@ int program_rig_teardown(void **state)
     return rc;
 }
 
+static void on_tick(void *user)
+{
+    (void)user;
+}
+
+void program_rig_wait_a_little(struct program_rig *f)
+{
+    struct timer *tick = timer_new(f->loop, on_tick, NULL);
+
+    timer_start(tick, 10);
+    loop_run_once(f->loop);
+    timer_free(tick);
+}
+
 static int kind_of(const char *name)
 {
     int kind = 0;

@@ -36,6 +36,9 @@ int program_rig_teardown(void **state);
 void program_rig_put(const char *path, const void *data, size_t len);
 size_t count_entries(const char *path);
 
+/* One round of the loop that ends soon, for what makes no event of it: a file that grows. */
+void program_rig_wait_a_little(struct program_rig *f);
+
 /* With f->settings, and good values for what is zero. */
 void program_rig_start(struct program_rig *f, const char *kind);
 void program_rig_done(struct picture *picture, const struct error *err, void *user);
