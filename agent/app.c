@@ -748,6 +748,7 @@ static void make_dispatch(struct app *app)
     };
 
     app->rooms = (struct handler_rooms){
+        .loop = app->loop,
         .config = app->config,
         .units = app->units,
         .devices = app->devices,

@@ -6,7 +6,15 @@
 #include <getopt.h>
 #include <stdio.h>
 
-enum { OPT_CHECK = 256, OPT_PRINT, OPT_RELEASE, OPT_VERSION, HELP_COLUMN = 27 };
+enum {
+    OPT_CHECK = 256,
+    OPT_PRINT,
+    OPT_RELEASE,
+    OPT_PROBE,
+    OPT_JSON,
+    OPT_VERSION,
+    HELP_COLUMN = 27
+};
 
 const struct lapsed_option_row lapsed_option_rows[] = {
     {'c', "config", "FILE", "configuration (default " LAPSED_DEFAULT_CONFIG ")"},
@@ -15,6 +23,10 @@ const struct lapsed_option_row lapsed_option_rows[] = {
      "is one"},
     {OPT_PRINT, "print-config", NULL, "print the effective configuration, secrets hidden"},
     {OPT_RELEASE, "release-printers", NULL, "let go every printer that a dead agent had paused"},
+    {OPT_PROBE, "probe-cameras", NULL,
+     "list the USB cameras with their formats and controls, and what to write into the "
+     "configuration; needs no configuration"},
+    {OPT_JSON, "json", NULL, "with --probe-cameras: as JSON"},
     {'v', "verbose", NULL, "log debug messages, too"},
     {OPT_VERSION, "version", NULL, "print the version"},
     {'h', "help", NULL, "print this help"},
@@ -88,6 +100,12 @@ static bool read_option(int option, struct lapsed_options *options, int *ret_exi
         return true;
     case OPT_RELEASE:
         options->mode = LAPSED_RELEASE;
+        return true;
+    case OPT_PROBE:
+        options->mode = LAPSED_PROBE;
+        return true;
+    case OPT_JSON:
+        options->json = true;
         return true;
     case 'v':
         options->verbose = true;

@@ -26,12 +26,13 @@ struct lapsed_exit_row {
 extern const struct lapsed_exit_row lapsed_exits[];
 extern const size_t lapsed_exit_count;
 
-enum lapsed_mode { LAPSED_RUN, LAPSED_CHECK, LAPSED_PRINT, LAPSED_RELEASE };
+enum lapsed_mode { LAPSED_RUN, LAPSED_CHECK, LAPSED_PRINT, LAPSED_RELEASE, LAPSED_PROBE };
 
 struct lapsed_options {
     enum lapsed_mode mode;
     const char *config;
     bool verbose;
+    bool json; /* LAPSED_PROBE */
 };
 
 struct lapsed_option_row {

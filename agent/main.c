@@ -2,10 +2,12 @@
 /* lapsed: the daemon. Command line in, exit code out. */
 #include "agent/app.h"
 #include "agent/lapsed_options.h"
+#include "agent/probe_text.h"
 
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/base/trim.h"
+#include "capture/camera/v4l2_probe.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -43,6 +45,21 @@ static int release_printers(const struct config *config)
     return EXIT_SUCCESS;
 }
 
+static int probe_cameras(bool as_json)
+{
+    cJSON *found = v4l2_probe();
+
+    if (as_json) {
+        CLEANUP(free_p) char *text = json_print(found);
+
+        puts(text);
+    } else {
+        probe_print(found, stdout);
+    }
+    json_free(found);
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : LAPSED_EXIT_OS;
+}
+
 static int act(const struct lapsed_options *options, struct config *config)
 {
     switch (options->mode) {
@@ -54,6 +71,7 @@ static int act(const struct lapsed_options *options, struct config *config)
         return EXIT_SUCCESS;
     case LAPSED_RELEASE:
         return release_printers(config);
+    case LAPSED_PROBE: /* needs no configuration */
     case LAPSED_RUN:
         break;
     }
@@ -70,6 +88,8 @@ int main(int argc, char **argv)
         return rc;
     trim_allocator();
     signal(SIGPIPE, SIG_IGN);
+    if (options.mode == LAPSED_PROBE)
+        return probe_cameras(options.json);
     config = config_load(options.config, stderr);
     if (!config)
         return LAPSED_EXIT_CONFIG;

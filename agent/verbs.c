@@ -204,6 +204,9 @@ const struct verb verbs[VERB_COUNT] = {
                              "run gphoto2 with these words; its pictures go below base_dir"},
     [VERB_CAMERA_LIST] = {TOPIC_SCOPE_AGENT, "list", "camera.list", READ_ONLY, verb_list_args,
                           "the cameras, each as camera/<camera>/status says"},
+    [VERB_CAMERA_PROBE] =
+        {TOPIC_SCOPE_AGENT, "probe", "camera.probe", READ_ONLY, NULL,
+         "the USB cameras here: formats, controls, what to write into lapsed.conf"},
     [VERB_PRINTER_LIST] = {TOPIC_SCOPE_AGENT, "list", "printer.list", READ_ONLY, verb_list_args,
                            "the printers, each as printer/<printer>/status says"},
     [VERB_PRINTER_STATUS] = {TOPIC_SCOPE_AGENT, "status", "printer.status", READ_ONLY, printer_args,

@@ -12,6 +12,7 @@
 #include "agent/ctl/many.h"
 #include "agent/ctl/print.h"
 #include "agent/ctl/say.h"
+#include "agent/probe_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +124,8 @@ static void print_done(const struct ctl *ctl, struct ctl_one *one, const cJSON *
         return;
     if (one->items) {
         print_list(ctl, one, result);
+    } else if (one->request.verb == &verbs[VERB_CAMERA_PROBE]) {
+        probe_print(result, stdout);
     } else if (one->request.method) {
         ctl_print_document(result, ctl->options->colours);
     } else {

@@ -12,6 +12,7 @@
 #include "agent/verbs.h"
 
 struct handler_rooms { /* what commands act upon; borrowed, for the life of the agent */
+    struct loop *loop;
     const struct config *config;
     struct units *units;
     struct devices *devices;
@@ -83,6 +84,7 @@ void handle_agent_info(struct call *call);
 void handle_agent_status(struct call *call);
 void handle_agent_reload(struct call *call);
 void handle_camera_list(struct call *call);
+void handle_camera_probe(struct call *call);
 void handle_printer_list(struct call *call);
 void handle_printer_status(struct call *call);
 void handle_unit_list(struct call *call);

@@ -16,6 +16,7 @@ const handler_fn handlers[VERB_COUNT] = {
     [VERB_UNIT_LIST] = handle_unit_list,
     [VERB_UNIT_STATUS] = handle_unit_status,
     [VERB_CAMERA_LIST] = handle_camera_list,
+    [VERB_CAMERA_PROBE] = handle_camera_probe,
     [VERB_PRINTER_LIST] = handle_printer_list,
     [VERB_PRINTER_STATUS] = handle_printer_status,
     [VERB_UNIT_CREATE] = handle_unit_create,

@@ -24,6 +24,7 @@
 
 enum {
     LOOK_MS = 500,
+    LOOK_WAITING_MS = 100, /* while a shot waits */
     LINGER_MS = 60000,
     SILENCE_MS = 3000, /* of a camera that nobody waits for */
     REOPEN_FIRST_MS = 500,
@@ -48,6 +49,7 @@ struct usb {
     struct v4l2_device *device; /* while STREAMING */
     struct job *job;            /* while OPENING, COMPRESSING, CLOSING */
     struct watch *watch;
+    bool watching;
     struct timer *look;
     struct timer *reopen_timer;
     int64_t back_off_ms;
@@ -130,6 +132,7 @@ static void usb_close_device(struct usb *usb)
 {
     timer_stop(usb->look);
     watch_free(TAKE(usb->watch));
+    usb->watching = false;
     usb->state = CLOSING;
     close_later(usb->loop, usb, TAKE(usb->device));
 }
@@ -201,6 +204,7 @@ static void compress_later(struct usb *usb, const struct v4l2_frame *frame)
     usb->state = COMPRESSING;
     timer_stop(usb->look);
     watch_stop(usb->watch);
+    usb->watching = false;
     loop_work(usb->loop, run_compress, on_compressed, job);
 }
 
@@ -268,6 +272,26 @@ static void take_frames(struct usb *usb, int *ret_count)
     }
 }
 
+static void stop_watching(struct usb *usb)
+{
+    watch_stop(usb->watch);
+    usb->watching = false;
+}
+
+/* Of an empty queue: v4l2loopback wakes nobody who began to wait while there was a frame. */
+static void start_watching(struct usb *usb)
+{
+    int count;
+
+    if (usb->watching)
+        return;
+    take_frames(usb, &count);
+    if (usb->state != STREAMING)
+        return;
+    watch_start(usb->watch, WATCH_READ);
+    usb->watching = true;
+}
+
 static void on_ready(int events, void *user)
 {
     struct usb *usb = user;
@@ -276,7 +300,7 @@ static void on_ready(int events, void *user)
     (void)events;
     take_frames(usb, &count);
     if (count == 0 && usb->state == STREAMING)
-        watch_stop(usb->watch); /* ready for nothing: the next look goes on */
+        stop_watching(usb); /* ready for nothing: the next look goes on */
 }
 
 /* --- is it still there? --- */
@@ -381,9 +405,8 @@ static void usb_step(struct usb *usb)
         usb_close_device(usb);
         return;
     }
-    if (!timer_active(usb->look))
-        timer_start_repeat(usb->look, LOOK_MS);
-    usb->wanted ? watch_start(usb->watch, WATCH_READ) : watch_stop(usb->watch);
+    timer_start(usb->look, usb->wanted ? LOOK_WAITING_MS : LOOK_MS);
+    usb->wanted ? start_watching(usb) : stop_watching(usb);
 }
 
 static void on_reopen(void *user)

@@ -76,7 +76,7 @@ static void describe(const struct v4l2_query_ext_ctrl *about, struct v4l2_knob *
 {
     char title[sizeof(about->name) + 1];
 
-    snprintf(title, sizeof(title), "%.*s", (int)sizeof(about->name), about->name);
+    v4l2_copy_text(title, sizeof(title), about->name, sizeof(about->name));
     *control = (struct v4l2_knob){.id = about->id,
                                   .type = type_name(about->type),
                                   .min = about->minimum,
@@ -124,8 +124,13 @@ bool v4l2_knob_menu(int fd, const struct v4l2_knob *control, int64_t item,
     if (str_equal(control->type, "intmenu"))
         snprintf(ret_text, V4L2_CONTROL_NAME, "%lld", (long long)about.value);
     else
-        snprintf(ret_text, V4L2_CONTROL_NAME, "%.*s", (int)sizeof(about.name), about.name);
+        v4l2_copy_text(ret_text, V4L2_CONTROL_NAME, about.name, sizeof(about.name));
     return true;
+}
+
+bool v4l2_knob_is_menu(const struct v4l2_knob *control)
+{
+    return str_equal(control->type, "menu") || str_equal(control->type, "intmenu");
 }
 
 /* --- setting them --- */
@@ -189,7 +194,6 @@ static int find(int fd, const char *name, struct v4l2_knob *ret_control, struct 
 
 static int check_value(int fd, const struct v4l2_knob *control, int64_t value, struct error *err)
 {
-    bool menu = str_equal(control->type, "menu") || str_equal(control->type, "intmenu");
     char item[V4L2_CONTROL_NAME];
 
     if (!control->settable)
@@ -199,7 +203,7 @@ static int check_value(int fd, const struct v4l2_knob *control, int64_t value, s
         return error_set(err, -EPROTOTYPE, "controls: %s=%lld must be from %lld to %lld",
                          control->name, (long long)value, (long long)control->min,
                          (long long)control->max);
-    if (menu && !v4l2_knob_menu(fd, control, value, item))
+    if (v4l2_knob_is_menu(control) && !v4l2_knob_menu(fd, control, value, item))
         return error_set(err, -EPROTOTYPE,
                          "controls: %s has no choice %lld; 'lapsed --probe-cameras' lists them",
                          control->name, (long long)value);

@@ -27,6 +27,8 @@ int v4l2_knob_get(int fd, const struct v4l2_knob *control, int64_t *ret_value) M
 bool v4l2_knob_menu(int fd, const struct v4l2_knob *control, int64_t item,
                     char ret_text[V4L2_CONTROL_NAME]);
 
+bool v4l2_knob_is_menu(const struct v4l2_knob *control);
+
 /* Takes "name=value" apart. -EINVAL. */
 int v4l2_knob_parse(const char *text, char ret_name[V4L2_CONTROL_NAME], int64_t *ret_value,
                     struct error *err) MUST_CHECK;

@@ -33,6 +33,7 @@ struct v4l2_device {
     struct {
         size_t len;
         int64_t offset;
+        void *first_page; /* NULL: not mapped */
     } buffers[BUFFERS_MAX];
     uint32_t buffer_count;
     int64_t frame_us;
@@ -148,6 +149,21 @@ static int queue_buffer(const struct v4l2_device *device, uint32_t index)
     return v4l2_call(device->node.fd, VIDIOC_QBUF, &buffer);
 }
 
+static void *map(const struct v4l2_device *device, uint32_t index, size_t len)
+{
+    void *data =
+        mmap(NULL, len, PROT_READ, MAP_SHARED, device->node.fd, device->buffers[index].offset);
+
+    return data == MAP_FAILED ? NULL : data;
+}
+
+/* v4l2loopback gives only buffers that somebody has mapped. */
+static int map_first_page(struct v4l2_device *device, uint32_t index)
+{
+    device->buffers[index].first_page = map(device, index, 1);
+    return device->buffers[index].first_page ? 0 : -errno;
+}
+
 static int ask_buffer(struct v4l2_device *device, uint32_t index)
 {
     struct v4l2_buffer buffer = {
@@ -158,7 +174,8 @@ static int ask_buffer(struct v4l2_device *device, uint32_t index)
         return rc;
     device->buffers[index].len = buffer.length;
     device->buffers[index].offset = buffer.m.offset;
-    return queue_buffer(device, index);
+    rc = map_first_page(device, index);
+    return rc < 0 ? rc : queue_buffer(device, index);
 }
 
 static int make_buffers(struct v4l2_device *device, struct error *err)
@@ -217,6 +234,9 @@ void v4l2_device_close(struct v4l2_device *device)
 {
     if (!device)
         return;
+    for (uint32_t i = 0; i < device->buffer_count; i++)
+        if (device->buffers[i].first_page)
+            munmap(device->buffers[i].first_page, 1);
     v4l2_node_close(&device->node); /* which stops the stream and frees the buffers */
     free(device);
 }
@@ -371,9 +391,8 @@ int v4l2_device_jpeg(const struct v4l2_device *device, const struct v4l2_frame *
     if (compressed && frame->len > device->max_bytes)
         return error_set(err, -EMSGSIZE, "a picture of %zu bytes; max_bytes = %zu", frame->len,
                          device->max_bytes);
-    data = mmap(NULL, frame->len, PROT_READ, MAP_SHARED, device->node.fd,
-                device->buffers[frame->index].offset);
-    if (data == MAP_FAILED)
+    data = map(device, frame->index, frame->len);
+    if (!data)
         return error_set(err, -EIO, "cannot read the picture of %s: %s", device->node.path,
                          strerror(errno));
     if (compressed)

@@ -2,7 +2,7 @@
 /* v4l2_device: one video device that streams.
  *
  * Its buffers are the kernel's. They are mapped only while a picture is copied or compressed out of
- * them, so a camera that runs idle costs us no memory.
+ * them, but for a page of each, so a camera that runs idle costs us no memory.
  *
  * When a picture was captured is what its buffer says when the driver has a clock for it. A time
  * stamp at the end of the frame is counted back by one frame's time; of a driver without time

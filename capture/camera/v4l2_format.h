@@ -10,7 +10,7 @@
 
 enum v4l2_choice { V4L2_AUTO, V4L2_MJPG, V4L2_YUYV, V4L2_RGB }; /* of the setting format */
 
-enum { V4L2_SIZES_MAX = 64, V4L2_RATES_MAX = 16, V4L2_FORMATS_MAX = 32 };
+enum { V4L2_SIZES_MAX = 64, V4L2_RATES_MAX = 16, V4L2_FORMATS_MAX = 128 };
 
 struct v4l2_size {
     int width, height;

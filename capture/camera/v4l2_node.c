@@ -52,14 +52,17 @@ static int refuse_open(const char *path, int code, struct error *err)
     }
 }
 
-static void copy_name(char to[33], const uint8_t *from)
+void v4l2_copy_text(char *to, size_t size, const void *from, size_t from_max)
 {
-    int len = (int)strnlen((const char *)from, 32);
+    size_t len = MIN(strnlen(from, from_max), size - 1);
 
-    snprintf(to, 33, "%.*s", len, (const char *)from);
-    if (!str_is_utf8(to, strlen(to)))
+    memcpy(to, from, len);
+    to[len] = '\0';
+    if (!str_is_utf8(to, len))
         for (char *at = to; *at; at++)
             *at = (unsigned char)*at < 0x80 ? *at : '?';
+    for (char *at = to; *at; at++)
+        *at = (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at;
 }
 
 int v4l2_node_open(const char *path, struct v4l2_node *ret_node, struct error *err)
@@ -76,8 +79,9 @@ int v4l2_node_open(const char *path, struct v4l2_node *ret_node, struct error *e
     }
     caps = about.capabilities & V4L2_CAP_DEVICE_CAPS ? about.device_caps : about.capabilities;
     node.captures = (caps & V4L2_CAP_VIDEO_CAPTURE) && (caps & V4L2_CAP_STREAMING);
-    copy_name(node.identity.card, about.card);
-    copy_name(node.identity.bus, about.bus_info);
+    v4l2_copy_text(node.identity.card, sizeof(node.identity.card), about.card, sizeof(about.card));
+    v4l2_copy_text(node.identity.bus, sizeof(node.identity.bus), about.bus_info,
+                   sizeof(about.bus_info));
     node.path = xstrdup(path);
     *ret_node = node;
     return 0;

@@ -24,6 +24,9 @@ struct v4l2_node {
     bool captures; /* a camera, rather than its metadata, an encoder or a loudspeaker */
 };
 
+/* A text from a device, which may be anything: cut, and without what is no plain character. */
+void v4l2_copy_text(char *to, size_t size, const void *from, size_t from_max);
+
 /* An ioctl that is not interrupted by signals: its result, or -errno. */
 int v4l2_call(int fd, unsigned long request, void *arg) MUST_CHECK;
 
