@@ -365,6 +365,9 @@ static void check_lights_of_cameras(struct conf *conf, const struct config *conf
         if (light && !config_find_light(config, light))
             conf_problem(conf, &camera_table, i, "light", "there is no light '%s' in lights",
                          light);
+        if (!light && config->cameras[i].light_when != CAMERA_LIGHT_ALWAYS)
+            conf_problem(conf, &camera_table, i, "light_when",
+                         "needs the name of the light: light");
     }
 }
 

@@ -39,6 +39,11 @@ static const struct verb_arg printer_args[] = {
     {.name = NULL},
 };
 
+static const struct verb_arg light_args[] = {
+    {.name = "light", .type = ARG_ID, .required = true, .help = "its name"},
+    {.name = NULL},
+};
+
 static const struct verb_arg discover_args[] = {
     {.name = "method", .type = ARG_STRING, .max = 64, .help = "only this one"},
     {.name = NULL},
@@ -207,6 +212,12 @@ const struct verb verbs[VERB_COUNT] = {
     [VERB_CAMERA_PROBE] =
         {TOPIC_SCOPE_AGENT, "probe", "camera.probe", READ_ONLY, NULL,
          "the USB cameras here: formats, controls, what to write into lapsed.conf"},
+    [VERB_LIGHT_ON] = {TOPIC_SCOPE_AGENT, "light_on", "light.on", 0, light_args,
+                       "switch a light on, until light_off"},
+    [VERB_LIGHT_OFF] = {TOPIC_SCOPE_AGENT, "light_off", "light.off", 0, light_args,
+                        "switch a light off, whoever switched it on"},
+    [VERB_LIGHT_LIST] = {TOPIC_SCOPE_AGENT, "list", "light.list", READ_ONLY, verb_list_args,
+                         "the lights, each as light/<light>/status says"},
     [VERB_PRINTER_LIST] = {TOPIC_SCOPE_AGENT, "list", "printer.list", READ_ONLY, verb_list_args,
                            "the printers, each as printer/<printer>/status says"},
     [VERB_PRINTER_STATUS] = {TOPIC_SCOPE_AGENT, "status", "printer.status", READ_ONLY, printer_args,

@@ -85,6 +85,8 @@ void handle_agent_status(struct call *call);
 void handle_agent_reload(struct call *call);
 void handle_camera_list(struct call *call);
 void handle_camera_probe(struct call *call);
+void handle_light_switch(struct call *call); /* on and off */
+void handle_light_list(struct call *call);
 void handle_printer_list(struct call *call);
 void handle_printer_status(struct call *call);
 void handle_unit_list(struct call *call);

@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/light/lights.h"
 
+#include "agent/base/clock.h"
+#include "agent/base/list.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 
 #include <stdlib.h>
 
+enum { DARK_FOR_MS = 10 * 60 * 1000 }; /* then it is looked at again */
+
+struct darkness {
+    struct list link;
+    char *camera;
+    int64_t until_mono_ms;
+};
+
 struct lights {
     struct light_rooms rooms;
+    struct list darkness;
     struct light **items;
     size_t count;
     struct timer *stop_timer;
@@ -33,6 +44,39 @@ size_t lights_count(const struct lights *lights)
 struct light *lights_at(const struct lights *lights, size_t index)
 {
     return lights->items[index];
+}
+
+/* --- where it is dark --- */
+
+static struct darkness *find_darkness(const struct lights *lights, const char *camera)
+{
+    struct darkness *darkness;
+
+    LIST_FOR_EACH(&lights->darkness, darkness, struct darkness, link)
+    {
+        if (str_equal(darkness->camera, camera))
+            return darkness;
+    }
+    return NULL;
+}
+
+bool lights_is_dark(const struct lights *lights, const char *camera)
+{
+    const struct darkness *darkness = find_darkness(lights, camera);
+
+    return darkness && clock_mono_ms() < darkness->until_mono_ms;
+}
+
+void lights_note_dark(struct lights *lights, const char *camera)
+{
+    struct darkness *darkness = find_darkness(lights, camera);
+
+    if (!darkness) {
+        darkness = xcalloc(1, sizeof(*darkness));
+        darkness->camera = xstrdup(camera);
+        list_append(&lights->darkness, &darkness->link);
+    }
+    darkness->until_mono_ms = clock_mono_ms() + DARK_FOR_MS;
 }
 
 /* --- what the world tells --- */
@@ -111,6 +155,7 @@ struct lights *lights_new(const struct light_rooms *rooms, const struct light_se
     struct error err;
 
     lights->rooms = *rooms;
+    list_init(&lights->darkness);
     lights->count = count;
     lights->items = xcalloc(count, sizeof(struct light *));
     lights->stop_timer = timer_new(rooms->loop, finish_stop, lights);
@@ -123,8 +168,16 @@ struct lights *lights_new(const struct light_rooms *rooms, const struct light_se
 
 void lights_free(struct lights *lights)
 {
+    struct darkness *darkness;
+
     if (!lights)
         return;
+    LIST_FOR_EACH(&lights->darkness, darkness, struct darkness, link)
+    {
+        list_remove(&darkness->link);
+        free(darkness->camera);
+        free(darkness);
+    }
     for (size_t i = 0; i < lights->count; i++)
         light_free(lights->items[i]);
     timer_free(lights->stop_timer);

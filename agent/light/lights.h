@@ -17,6 +17,10 @@ size_t lights_count(const struct lights *lights);
 struct light *lights_at(const struct lights *lights, size_t index);
 struct light *lights_find(const struct lights *lights, const char *id); /* or NULL */
 
+/* What was lately seen of a camera's surroundings without a light. */
+bool lights_is_dark(const struct lights *lights, const char *camera);
+void lights_note_dark(struct lights *lights, const char *camera);
+
 void lights_on_message(struct lights *lights, const struct mqtt_message *message);
 void lights_on_broker(struct lights *lights); /* it is back */
 void lights_on_printer(struct lights *lights, const struct printer *printer);

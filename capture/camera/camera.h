@@ -18,6 +18,7 @@
 #include "agent/base/loop.h"
 #include "capture/picture.h"
 
+enum camera_light_when { CAMERA_LIGHT_ALWAYS, CAMERA_LIGHT_DARK };
 enum camera_warm { CAMERA_WARM_AUTO, CAMERA_WARM_ALWAYS, CAMERA_WARM_NEVER };
 
 struct camera_settings {
@@ -54,6 +55,8 @@ struct camera_settings {
     int64_t max_bytes;   /* of one picture */
     int64_t stale_after; /* identical pictures in a row that mean a frozen camera; 0 = off */
     char *light;         /* id of one of the agent's lights; NULL = none */
+    int light_when;      /* enum camera_light_when */
+    int64_t dark_below;  /* brightness 0–255 of a picture that needs the light */
 };
 extern const char *const camera_kinds[];     /* in the order of the drivers, NULL-terminated */
 extern const struct conf_table camera_table; /* list "cameras" */

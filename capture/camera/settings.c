@@ -14,6 +14,8 @@ const char *const camera_kinds[] = {"http", "mjpeg",   "pattern", "command", "rp
 
 _Static_assert(ARRAY_LEN(camera_kinds) == ARRAY_LEN(drivers) + 1, "a kind for each driver");
 
+/* In the order of enum camera_light_when. */
+static const char *const light_when_choices[] = {"always", "dark", NULL};
 static const char *const warm_choices[] = {"auto", "always", "never", NULL};
 
 #define CAMERA_FIELD(name, ...)                                                                    \
@@ -138,7 +140,11 @@ static const struct conf_field camera_fields[] = {
                  .help = "So many identical pictures in a row mean that the camera is frozen; 0 = "
                          "never."),
     CAMERA_FIELD(light, .type = CONF_ID,
-                 .help = "Id of the light that is switched on for each picture."),
+                 .help = "Id of the light that is switched on for pictures."),
+    CAMERA_FIELD(light_when, .type = CONF_ENUM, .fallback = "always", .choices = light_when_choices,
+                 .help = "always: for each picture; dark: only when it is dark without."),
+    CAMERA_FIELD(dark_below, .type = CONF_INT, .fallback = "40", .max = 255,
+                 .help = "A picture whose brightness is below this is dark."),
 };
 
 const struct conf_table camera_table = {

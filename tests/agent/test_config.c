@@ -281,8 +281,10 @@ static void a_camera_must_name_a_light_that_is_there(void **state)
 {
     load(*state, "lights = ( { id = \"lamp\"; kind = \"mqtt\"; topic = \"lamp\"; } );\n"
                  "cameras = ( { id = \"a\"; kind = \"pattern\"; light = \"lamp\"; },\n"
-                 "{ id = \"b\"; kind = \"pattern\"; light = \"lamb\"; } );\n");
-    expect_problems(*state, ":3: cameras[1].light: there is no light 'lamb' in lights\n");
+                 "{ id = \"b\"; kind = \"pattern\"; light = \"lamb\"; },\n"
+                 "{ id = \"c\"; kind = \"pattern\"; light_when = \"dark\"; } );\n");
+    expect_problems(*state, ":3: cameras[1].light: there is no light 'lamb' in lights\n"
+                            ":4: cameras[2].light_when: needs the name of the light: light\n");
 }
 
 /* --- the file as a whole --- */

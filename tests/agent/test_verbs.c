@@ -31,6 +31,8 @@ static const struct {
     {TOPIC_SCOPE_UNIT, "rebuild", true},
     {TOPIC_SCOPE_CAMERA, "snapshot", false},
     {TOPIC_SCOPE_CAMERA, "gphoto2", false},
+    {TOPIC_SCOPE_AGENT, "light_on", false},
+    {TOPIC_SCOPE_AGENT, "light_off", false},
     {TOPIC_SCOPE_AGENT, "ping", false},
     {TOPIC_SCOPE_AGENT, "shutdown", false},
     {TOPIC_SCOPE_AGENT, "purge_retained", false},

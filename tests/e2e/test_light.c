@@ -164,6 +164,57 @@ static void test_a_lamp_that_a_person_switches_off_meanwhile_is_off(void **state
     rig_pass(f->rig);
 }
 
+static void test_by_day_it_stays_off_and_by_night_no_frame_is_dark(void **state)
+{
+    struct fixture *f = *state;
+
+    begin(state, LIGHT("linger_ms = 0;") //
+          "cameras = ( { id = \"front\"; kind = \"http\"; url = \"http://%sim/camera.jpg\";\n"
+          "light = \"lamp\"; light_when = \"dark\"; } );\n" ON_DEMAND);
+    assert_non_null(rig_command(f->rig, SNAPSHOT, NULL));
+    RIG_WAIT(f->rig, rig_event_count(f->rig, "frame") == 1);
+    assert_true(json_is_null(json_get(rig_event(f->rig, "frame", 0), "lit")));
+    assert_int_equal(lamp_order_count(f->lamp), 0);
+    rig_sim_fault(f->rig, "what=cam_black");
+    take_frame(f, true); /* taken once more */
+    RIG_WAIT(f->rig, !lamp_is_on(f->lamp));
+    take_frame(f, true);
+    assert_int_equal(lamp_order(f->lamp, 2)->on, true);
+    RIG_WAIT(f->rig, !lamp_is_on(f->lamp));
+    lamp_set_dead(f->lamp, true);
+    take_frame(f, false);
+    rig_pass(f->rig);
+}
+
+static int64_t code_of(const cJSON *ack)
+{
+    int64_t code = 1;
+
+    assert_true(json_get_int(ack, "code", &code));
+    return code;
+}
+
+static void test_a_person_switches_it_by_command(void **state)
+{
+    struct fixture *f = *state;
+    const cJSON *ack;
+
+    begin(state, LIGHT("linger_ms = 60000;") CAMERA ON_DEMAND);
+    ack = rig_ask(f->rig, "cmd/light_on", "{\"light\":\"lamp\"}");
+    assert_int_equal(code_of(ack), 0);
+    RIG_WAIT(f->rig, light_is(f, "on") && lamp_is_on(f->lamp));
+    take_frame(f, true);
+    ack = rig_ask(f->rig, "cmd/light_off", "{\"light\":\"lamp\"}");
+    assert_int_equal(code_of(ack), 0);
+    RIG_WAIT(f->rig, light_is(f, "off") && !lamp_is_on(f->lamp));
+    lamp_press(f->lamp, true); /* another person's */
+    RIG_WAIT(f->rig, light_is(f, "on"));
+    assert_non_null(rig_ask(f->rig, "cmd/light_off", "{\"light\":\"lamp\"}"));
+    RIG_WAIT(f->rig, !lamp_is_on(f->lamp));
+    assert_int_equal(code_of(rig_ask(f->rig, "cmd/light_on", "{\"light\":\"lamb\"}")), -32001);
+    rig_pass(f->rig);
+}
+
 static void test_a_dead_lamp_costs_no_frame_and_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -188,11 +239,11 @@ static void test_an_off_that_the_broker_missed_is_sent_when_it_is_back(void **st
 {
     struct fixture *f = *state;
 
-    begin(state, LIGHT("linger_ms = 1500;") CAMERA ON_DEMAND);
+    begin(state, LIGHT("linger_ms = 1000;") CAMERA ON_DEMAND);
     take_frame(f, true);
     rig_broker_kill(f->rig);
     RIG_WAIT(f->rig, !lamp_is_up(f->lamp));
-    rig_linger(f->rig, 2000); /* the off falls into the outage */
+    rig_linger(f->rig, 1300); /* the off falls into the outage */
     assert_true(lamp_is_on(f->lamp));
     rig_broker_start(f->rig);
     RIG_WAIT(f->rig, !lamp_is_on(f->lamp));
@@ -213,10 +264,10 @@ static void test_without_a_broker_frames_are_taken_in_the_dark_at_once(void **st
     RIG_WAIT(f->rig, rig_event_count(f->rig, "frame") >= 1);
     rig_broker_kill(f->rig);
     RIG_WAIT(f->rig, !lamp_is_up(f->lamp));
-    rig_linger(f->rig, 2000);
+    rig_linger(f->rig, 1000);
     rig_broker_start(f->rig);
     /* lit or not, those of the outage are there */
-    RIG_WAIT(f->rig, rig_event_count(f->rig, "frame") >= 4);
+    RIG_WAIT(f->rig, rig_event_count(f->rig, "frame") >= 3);
     assert_true(json_get_bool(rig_event(f->rig, "frame", 0), "lit", &lit) && lit);
     assert_int_equal(rig_event_count(f->rig, "frame_missed"), 0);
     RIG_WAIT(f->rig, lamp_is_on(f->lamp));
@@ -305,6 +356,8 @@ int main(void)
         TEST(test_a_killed_agent_switches_it_off_at_the_next_start),
         TEST(test_a_lamp_that_was_on_stays_on),
         TEST(test_a_lamp_that_a_person_switches_off_meanwhile_is_off),
+        TEST(test_by_day_it_stays_off_and_by_night_no_frame_is_dark),
+        TEST(test_a_person_switches_it_by_command),
         TEST(test_a_dead_lamp_costs_no_frame_and_is_told),
         TEST(test_an_off_that_the_broker_missed_is_sent_when_it_is_back),
         TEST(test_without_a_broker_frames_are_taken_in_the_dark_at_once),
