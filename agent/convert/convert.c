@@ -323,6 +323,11 @@ static bool convert_program(struct convert_draft *draft, const struct duetlapse_
         problems_add(&draft->notes,
                      "%s: the login of its address is not written here; {url} goes without it",
                      camera->id);
+    if (camera->url && str_starts_with(camera->url, "rtsp://"))
+        problems_add(&draft->notes,
+                     "%s: kind = \"stream\" reads rtsp:// without a program per picture, and with "
+                     "user and password_file nobody sees the login in the process list",
+                     camera->id);
     return true;
 }
 
@@ -337,9 +342,11 @@ static void convert_camera(struct convert_draft *draft, const struct duetlapse_c
     camera->id = xasprintf("camera%zu", index + 1);
     if (!kind && convert_program(draft, words, camera))
         return;
-    camera->kind = xstrdup(kind ? kind : "mjpeg");
     camera->url =
         draft_split_url(kind ? words->url : "http://127.0.0.1:8080/stream", &camera->user);
+    camera->kind = xstrdup(kind && str_ends_with(camera->url, ".m3u8") ? "stream"
+                           : kind                                      ? kind
+                                                                       : "mjpeg");
     if (!kind)
         problems_add(&draft->notes,
                      "-camera%zu %s: -camparam%zu is more than a program and its words; put it "

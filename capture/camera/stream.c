@@ -264,9 +264,9 @@ static void on_patience(void *user)
                   waited_ms);
     else
         error_set(&err, -ETIMEDOUT,
-                  "no new picture within %lld ms; set a shorter key frame interval in the camera, "
-                  "a longer timeout_ms%s",
-                  waited_ms, stream->settings->decode == DECODE_KEY ? ", or decode = \"all\"" : "");
+                  "no new picture within %lld ms; does the camera hang, or are its key frames "
+                  "further apart? Set them closer in the camera, or here a longer timeout_ms%s",
+                  waited_ms, stream->settings->decode == DECODE_KEY ? " or decode = \"all\"" : "");
     camera_port_failed(stream->port, &err);
 }
 

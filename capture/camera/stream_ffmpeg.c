@@ -20,12 +20,11 @@ struct scheme {
 
 #define RTSP_FORMATS "concat,rtsp,sdp,rtp"
 #define HTTP_FORMATS "concat,hls,mpegts,mov,matroska,webm,flv,live_flv,aac,webvtt"
-/* TCP first, because UDP loses parts of pictures; no audio; ffmpeg's own guesses about frame rate
- * and codec, for which it may look for seconds, are of no use here. */
-#define QUICK_OPTIONS "option fpsprobesize 0\n"
+/* Not so long as ffmpeg likes to look at a stream first, for its frame rate above all (us). TCP
+ * first, because UDP loses parts of pictures; no audio. */
+#define QUICK_OPTIONS "option fpsprobesize 0\noption analyzeduration 500000\n"
 #define RTSP_OPTIONS                                                                               \
-    QUICK_OPTIONS "option analyzeduration 500000\n"                                               \
-                  "option rtsp_flags prefer_tcp\noption allowed_media_types video\n"
+    QUICK_OPTIONS "option rtsp_flags prefer_tcp\noption allowed_media_types video\n"
 
 static const struct scheme schemes[] = {
     {"rtsp://", "pipe,rtsp,rtp,tcp,udp", RTSP_FORMATS, RTSP_OPTIONS},

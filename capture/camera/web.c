@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "capture/camera/web.h"
 
+#include "agent/base/str.h"
+
 #include <errno.h>
 #include <strings.h>
 
@@ -12,6 +14,10 @@ void web_settings_check(const struct camera_settings *settings, struct conf *con
 
     if (!settings->url)
         conf_problem(conf, &camera_table, index, "url", "url is required for kind = \"%s\"",
+                     camera_kinds[settings->kind]);
+    else if (str_starts_with(settings->url, "rtsp") || str_starts_with(settings->url, "rtmp"))
+        conf_problem(conf, &camera_table, index, "url",
+                     "kind = \"%s\" is for http and https; kind = \"stream\" reads RTSP and RTMP",
                      camera_kinds[settings->kind]);
     else if (http_check_url(settings->url, &err) < 0)
         conf_problem(conf, &camera_table, index, "url", "%s", err.text);

@@ -118,6 +118,19 @@ static void duetlapse_settings_arrive(void **state)
     config_free(config);
 }
 
+static void hls_stream_of_duetlapse_is_read_by_ffmpeg_here(void **state)
+{
+    CLEANUP(conversion_done) struct conversion made;
+    struct config *config;
+
+    (void)state;
+    convert_duetlapse("-duet x -camera1 stream -weburl1 http://cam/live.m3u8", &made);
+    config = load(&made);
+    assert_string_equal(camera_kinds[config->cameras[0].kind], "stream");
+    assert_string_equal(config->cameras[0].url, "http://cam/live.m3u8");
+    config_free(config);
+}
+
 static void two_usb_cameras_of_duetlapse_are_two_devices(void **state)
 {
     CLEANUP(conversion_done) struct conversion made;
@@ -153,6 +166,7 @@ static void programs_that_duetlapse_ran_are_cameras_here(void **state)
     assert_null(strstr(made.config, "canary"));
     assert_string_equal(camera->url, "rtsp://y/");
     assert_true(notes(&made, "camera2: the login"));
+    assert_true(notes(&made, "camera2: kind = \"stream\" reads rtsp://"));
     assert_string_equal(camera_kinds[camera->kind], "command");
     assert_int_equal(camera->command.count, ARRAY_LEN(words));
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
@@ -337,6 +351,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_duetlapse_line_gives_a_configuration_that_loads),
         cmocka_unit_test(duetlapse_settings_arrive),
+        cmocka_unit_test(hls_stream_of_duetlapse_is_read_by_ffmpeg_here),
         cmocka_unit_test(two_usb_cameras_of_duetlapse_are_two_devices),
         cmocka_unit_test(programs_that_duetlapse_ran_are_cameras_here),
         cmocka_unit_test(what_needs_a_shell_is_not_made_a_program),

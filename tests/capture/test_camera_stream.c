@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 #include <turbojpeg.h>
 
-enum { SHOTS = 3, PROC_MAX = 64 * 1024, SHORT_MS = 2500 };
+enum { SHOTS = 2, PROC_MAX = 64 * 1024, SHORT_MS = 2500 };
 
 static void expect_fresh_shots(struct stream_rig *f)
 {
@@ -32,6 +32,18 @@ static void expect_fresh_shots(struct stream_rig *f)
 }
 
 /* --- good streams --- */
+
+/* The JPEG has the full range of values, video has not. */
+static void expect_white_to_be_white(const struct picture *picture)
+{
+    static uint8_t luma[640 * 480];
+    tjhandle decoder = tjInitDecompress();
+
+    assert_int_equal(
+        tjDecompress2(decoder, picture->jpeg, picture->len, luma, 640, 640, 480, TJPF_GRAY, 0), 0);
+    tjDestroy(decoder);
+    assert_true(luma[400 * 640 + 320] >= 253);
+}
 
 static void warm_reader_of_key_frames_shows_no_moment_before_the_trigger(void **state)
 {
@@ -44,6 +56,7 @@ static void warm_reader_of_key_frames_shows_no_moment_before_the_trigger(void **
     reader = stream_rig_reader(f);
     expect_fresh_shots(f);
     assert_int_equal(stream_rig_reader(f), reader);
+    expect_white_to_be_white(f->picture);
 }
 
 static void warm_reader_of_all_frames_shows_no_moment_before_the_trigger(void **state)
@@ -80,22 +93,6 @@ static void warm_reader_ends_with_its_last_holder(void **state)
     camera_release(f->camera);
     while (stream_rig_reader(f) != 0)
         stream_rig_round(f);
-}
-
-static void white_of_the_camera_is_white_in_the_picture(void **state)
-{
-    struct stream_rig *f = *state;
-    static uint8_t luma[640 * 480];
-    tjhandle decoder = tjInitDecompress();
-
-    stream_rig_serve(f, NULL);
-    stream_rig_start(f, "/cam");
-    expect_fresh(f);
-    assert_int_equal(tjDecompress2(decoder, f->picture->jpeg, f->picture->len, luma, 640, 640, 480,
-                                   TJPF_GRAY, 0),
-                     0);
-    tjDestroy(decoder);
-    assert_true(luma[400 * 640 + 320] >= 253);
 }
 
 /* --- logins --- */
@@ -366,7 +363,6 @@ int main(void)
         stream_test(warm_reader_of_all_frames_shows_no_moment_before_the_trigger),
         stream_test(single_picture_is_fresh_and_leaves_no_reader),
         stream_test(warm_reader_ends_with_its_last_holder),
-        stream_test(white_of_the_camera_is_white_in_the_picture),
         stream_test(login_works_and_nobody_sees_it_in_the_process_list),
         stream_test(wrong_login_is_said_once_and_without_the_password),
         stream_test(wrong_path_is_named_as_such),
