@@ -229,13 +229,23 @@ static void on_printer_gone(const char *id, void *user)
     announce_changed(app->announcer);
 }
 
+static bool shows_images(const struct camera *camera)
+{
+    return camera && camera_get_settings(camera)->image_px > 0;
+}
+
+static void withdraw_images(struct app *app, const char *camera)
+{
+    publish_withdraw(app->publisher, TOPIC_IMAGE, camera);
+    publish_withdraw(app->publisher, TOPIC_IMAGE_META, camera);
+}
+
 static void on_camera_gone(const char *id, void *user)
 {
     struct app *app = user;
 
     publish_withdraw(app->publisher, TOPIC_CAMERA_STATUS, id);
-    publish_withdraw(app->publisher, TOPIC_IMAGE, id);
-    publish_withdraw(app->publisher, TOPIC_IMAGE_META, id);
+    withdraw_images(app, id);
     publish_touch(app->publisher, TOPIC_INFO, NULL, 0);
     announce_changed(app->announcer);
 }
@@ -291,7 +301,7 @@ static void on_image(const struct unit_picture *picture, const char *unit, const
     struct jpeg_info info = {0};
     struct error err;
 
-    if (!devices_find_camera(app->devices, picture->camera)) {
+    if (!shows_images(devices_find_camera(app->devices, picture->camera))) {
         json_free(meta);
         return; /* it is gone by now */
     }
@@ -319,7 +329,12 @@ static void on_image(const struct unit_picture *picture, const char *unit, const
 
 static void show_picture(struct app *app, const char *unit, const struct unit_picture *picture)
 {
-    images_show(app->images, unit, picture);
+    const struct camera *camera = devices_find_camera(app->devices, picture->camera);
+
+    if (camera)
+        images_show(app->images, camera_get_settings(camera), unit, picture);
+    if (!shows_images(camera)) /* they may have been switched off just now */
+        withdraw_images(app, picture->camera);
     publish_touch(app->publisher, TOPIC_CAMERA_STATUS, picture->camera, IDLE_GAP_MS);
 }
 
@@ -571,9 +586,10 @@ static bool keep_topic(const char *topic, void *user)
     case TOPIC_PRINTER_STATUS:
         return devices_find_printer(app->devices, id) != NULL;
     case TOPIC_CAMERA_STATUS:
+        return devices_find_camera(app->devices, id) != NULL;
     case TOPIC_IMAGE:
     case TOPIC_IMAGE_META:
-        return devices_find_camera(app->devices, id) != NULL;
+        return shows_images(devices_find_camera(app->devices, id));
     case TOPIC_LIGHT_STATUS:
         return lights_find(app->lights, id) != NULL;
     case TOPIC_UNIT_AVAILABILITY:

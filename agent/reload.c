@@ -120,10 +120,24 @@ static void compare_all(const struct reload *reload)
     compare_items(reload, &before, &after, NULL);
     before = cameras_of(old);
     after = cameras_of(fresh);
-    compare_items(reload, &before, &after, NULL);
+    compare_items(reload, &before, &after, reload->changed);
     before = units_of(old);
     after = units_of(fresh);
     compare_items(reload, &before, &after, reload->changed);
+}
+
+/* Cameras look at these settings whenever they need them. */
+static void apply_cameras(const struct reload *reload)
+{
+    for (size_t i = 0; i < reload->old->camera_count; i++) {
+        struct camera_settings *settings = &reload->old->cameras[i];
+        const struct items fresh = cameras_of(reload->fresh);
+        const void *after = find_item(&fresh, settings->id);
+
+        for (size_t k = 0; after && k < camera_table.field_count; k++)
+            if (camera_table.fields[k].flags & CONF_RELOAD)
+                conf_field_copy(&camera_table.fields[k], settings, after);
+    }
 }
 
 /* A unit may refuse what only together with a setting that waits for the restart makes sense. */
@@ -193,6 +207,7 @@ enum ack_code reload_config(struct config *config, struct units *units, cJSON *r
                                  .needs_restart = json_add_array(result, "needs_restart")};
         compare_all(&reload);
         apply_log_level(&reload);
+        apply_cameras(&reload);
         if (apply_units(&reload, err) < 0)
             code = ACK_WRONG_STATE;
     } else {

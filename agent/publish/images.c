@@ -9,12 +9,12 @@
 
 #include <stdlib.h>
 
-/* What Home Assistant and small brokers take without complaint. */
-enum { IMAGE_MAX_PX = 960, IMAGE_MAX_BYTES = 200 * 1024, IMAGE_MIN_GAP_MS = 1000 };
-
 struct image {
     struct unit_picture picture; /* its texts and the picture are ours */
     char *camera, *session, *unit;
+    int max_px;
+    size_t max_bytes;
+    int64_t gap_ms;
 };
 
 /* One camera. */
@@ -62,8 +62,8 @@ static void run_thumbnail(void *user)
     struct lane *lane = user;
     const struct picture *picture = lane->working.picture.picture;
 
-    lane->result = jpeg_shrink(&picture->preview, IMAGE_MAX_PX, IMAGE_MAX_BYTES, &lane->jpeg,
-                               &lane->len, &lane->err);
+    lane->result = jpeg_shrink(&picture->preview, lane->working.max_px, lane->working.max_bytes,
+                               &lane->jpeg, &lane->len, &lane->err);
 }
 
 static void on_thumbnail(void *user)
@@ -83,8 +83,8 @@ static void on_thumbnail(void *user)
     else
         images->on_ready(&lane->working.picture, lane->working.unit, jpeg, lane->len, images->user);
     free(jpeg);
+    timer_start(lane->gap, lane->working.gap_ms);
     image_done(&lane->working);
-    timer_start(lane->gap, IMAGE_MIN_GAP_MS);
 }
 
 static void work_next(struct lane *lane)
@@ -119,14 +119,18 @@ static struct lane *lane_of(struct images *images, const char *camera)
     return lane;
 }
 
-void images_show(struct images *images, const char *unit, const struct unit_picture *picture)
+void images_show(struct images *images, const struct camera_settings *settings, const char *unit,
+                 const struct unit_picture *picture)
 {
     struct lane *lane = lane_of(images, picture->camera);
     struct image *next = &lane->next;
 
-    if (!picture->picture->preview.rgb)
+    if (!picture->picture->preview.rgb || settings->image_px == 0)
         return;
     image_done(next);
+    next->max_px = (int)settings->image_px;
+    next->max_bytes = (size_t)settings->image_max_bytes;
+    next->gap_ms = (int64_t)(settings->image_gap_s * 1000);
     next->camera = xstrdup(picture->camera);
     next->session = picture->session ? xstrdup(picture->session) : NULL;
     next->unit = unit ? xstrdup(unit) : NULL;

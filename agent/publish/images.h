@@ -16,8 +16,9 @@ struct images *images_new(struct loop *loop, image_ready_fn on_ready, void *user
 /* Waits for nothing; a picture at work is dropped. NULL is fine. */
 void images_free(struct images *images);
 
-/* At most one per camera and min_gap_ms; what comes between is replaced by what comes later. One
- * without a preview (it could not be decoded) is not shown. */
-void images_show(struct images *images, const char *unit, const struct unit_picture *picture);
+/* As the settings of its camera say. At most one in image_gap_s; what comes between is replaced by
+ * what comes later. One without a preview (it could not be decoded) is not shown. */
+void images_show(struct images *images, const struct camera_settings *settings, const char *unit,
+                 const struct unit_picture *picture);
 
 #endif

@@ -34,7 +34,6 @@ enum {
     SHARE_MS = 200,
     RETRY_FIRST_MS = 200,
     RETRY_MAX_MS = 1000,
-    PREVIEW_PX = 960,
     PATIENCE_TIMES = 3, /* what a shot usually takes */
     PATIENCE_MORE_MS = 1000,
 };
@@ -383,7 +382,7 @@ static void look(struct camera *camera, struct picture *picture)
     looked_at->picture = picture_ref(picture);
     list_append(&camera->looked_at, &looked_at->link);
     picture_waiter_init(&looked_at->waiter, on_looked, looked_at);
-    look_start(camera->loop, picture, PREVIEW_PX);
+    look_start(camera->loop, picture, (int)camera->settings->image_px);
     if (!picture_await(picture, &looked_at->waiter))
         on_looked(looked_at);
 }

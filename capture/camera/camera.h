@@ -57,6 +57,10 @@ struct camera_settings {
     char *light;         /* id of one of the agent's lights; NULL = none */
     int light_when;      /* enum camera_light_when */
     int64_t dark_below;  /* brightness 0–255 of a picture that needs the light */
+    /* Of its pictures on MQTT. */
+    int64_t image_px; /* longer side at most; 0 = none are wanted */
+    int64_t image_max_bytes;
+    double image_gap_s; /* at least between two */
 };
 extern const char *const camera_kinds[];     /* in the order of the drivers, NULL-terminated */
 extern const struct conf_table camera_table; /* list "cameras" */

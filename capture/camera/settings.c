@@ -139,6 +139,16 @@ static const struct conf_field camera_fields[] = {
                  .flags = CONF_RELOAD,
                  .help = "So many identical pictures in a row mean that the camera is frozen; 0 = "
                          "never."),
+    CAMERA_FIELD(image_px, .type = CONF_INT, .fallback = "960", .max = 4096, .unit = "px",
+                 .flags = CONF_RELOAD,
+                 .help =
+                     "The last picture is on MQTT, too: its longer side at most; 0: it is not."),
+    CAMERA_FIELD(image_max_bytes, .type = CONF_INT, .fallback = "204800", .min = 2000,
+                 .max = 4.0 * 1024 * 1024, .unit = "bytes", .flags = CONF_RELOAD,
+                 .help = "So large at most: quality and then size are reduced until it fits."),
+    CAMERA_FIELD(image_gap_s, .type = CONF_FLOAT, .fallback = "1", .max = 86400, .unit = "s",
+                 .flags = CONF_RELOAD,
+                 .help = "At most one in this time; the newest follows when it is over."),
     CAMERA_FIELD(light, .type = CONF_ID,
                  .help = "Id of the light that is switched on for pictures."),
     CAMERA_FIELD(light_when, .type = CONF_ENUM, .fallback = "always", .choices = light_when_choices,

@@ -41,6 +41,14 @@ static void show_grey(struct rig *rig, int width, int height, int grey)
     show(rig, jpeg, len);
 }
 
+static void show_noise(struct rig *rig)
+{
+    size_t len;
+    CLEANUP(free_p) uint8_t *jpeg = picture_make(320, 240, 5, &len);
+
+    show(rig, jpeg, len);
+}
+
 static struct rig *begin(void **state, const char *conf)
 {
     struct rig *rig =
@@ -276,13 +284,19 @@ static void check_comment(const cJSON *exif, const cJSON *frame)
 static void check_time(const cJSON *exif, const cJSON *frame)
 {
     char text[CLOCK_EXIF_LEN], offset[CLOCK_OFFSET_LEN];
-    int64_t at;
+    const cJSON *thousandth;
+    int64_t at, ms = -1;
 
     assert_int_equal(clock_parse_rfc3339(json_get_string(frame, "captured_at"), &at), 0);
     clock_format_exif(at, text, offset);
     assert_says(exif, "OffsetTimeOriginal", offset);
     assert_says(exif, "DateTimeOriginal", text);
-    assert_int_equal((int)json_number(json_get(exif, "SubSecTimeOriginal")), (int)(at % 1000));
+    thousandth = json_get(exif, "SubSecTimeOriginal"); /* exiftool: 285, but "031" */
+    if (json_is_string(thousandth))
+        assert_int_equal(str_to_int(json_string(thousandth), &ms), 0);
+    else
+        ms = (int64_t)json_number(thousandth);
+    assert_int_equal(ms, at % 1000);
 }
 
 static bool holds_private(const char *data, size_t len)
@@ -398,6 +412,59 @@ static void test_frame_thumbnail_and_video_of_a_camera_on_its_side_are_upright(v
     rig_pass(rig);
 }
 
+/* --- on MQTT --- */
+
+/* Puts one text in the place of another in the agent's configuration, and has it read again. */
+static void reload_with(struct rig *rig, const char *before, const char *after)
+{
+    CLEANUP(free_p) char *path = xasprintf("%s/lapsed.conf", rig_dir(rig));
+    CLEANUP(free_p) char *text = NULL;
+    CLEANUP(free_p) char *changed = NULL;
+    const char *at;
+    size_t len;
+
+    assert_int_equal(path_read_file(path, 1 << 20, &text, &len, NULL), 0);
+    at = strstr(text, before);
+    assert_non_null(at);
+    changed = xasprintf("%.*s%s%s", (int)(at - text), text, after, at + strlen(before));
+    assert_int_equal(
+        path_write_durable(rig_dir(rig), "lapsed.conf", changed, strlen(changed), NULL), 0);
+    assert_non_null(rig_command(rig, "cmd/reload", NULL));
+}
+
+static void test_the_picture_on_mqtt_has_the_size_wanted_or_is_not_there(void **state)
+{
+    struct rig *rig = begin(state, CAMERA "image_px = 100;" UNIT);
+    const struct rig_message *meta;
+
+    take_grey(rig, 320, 240, 90);
+    RIG_WAIT(rig, json_number(rig_look(rig, "image/test/last/meta", "frame")) == 1);
+    assert_int_equal((int)json_number(rig_look(rig, "image/test/last/meta", "width")), 80);
+    reload_with(rig, "image_px = 100", "image_px = 0");
+    assert_in_range((int)event_number(take_grey(rig, 320, 240, 91), "brightness"), 89, 93);
+    RIG_WAIT(rig, (meta = rig_last(rig, "image/test/last/meta")) && meta->len == 0);
+    reload_with(rig, "image_px = 0", "image_px = 400; image_max_bytes = 2000");
+    show_noise(rig);
+    take(rig);
+    RIG_WAIT(rig, json_number(rig_look(rig, "image/test/last/meta", "frame")) == 3);
+    assert_in_range((int)json_number(rig_look(rig, "image/test/last/meta", "bytes")), 500, 2000);
+    rig_pass(rig);
+}
+
+static void test_pictures_on_mqtt_do_not_come_more_often_than_wanted(void **state)
+{
+    struct rig *rig = begin(state, CAMERA "image_gap_s = 86400.0;" UNIT);
+
+    take_grey(rig, 320, 240, 90);
+    RIG_WAIT(rig, json_number(rig_look(rig, "image/test/last/meta", "frame")) == 1);
+    for (int i = 0; i < 5; i++)
+        take_grey(rig, 320, 240, 100 + i);
+    /* what the agent says now it says after the pictures */
+    RIG_WAIT(rig, json_number(rig_look(rig, "camera/test/status", "pictures")) >= 6);
+    assert_int_equal((int)json_number(rig_look(rig, "image/test/last/meta", "frame")), 1);
+    rig_pass(rig);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
 
 int main(void)
@@ -411,6 +478,8 @@ int main(void)
         TEST(test_frame_thumbnail_and_video_of_a_camera_on_its_side_are_upright),
         TEST(test_a_turned_camera_gives_turned_frames_and_thumbnails),
         TEST(test_a_size_that_changes_is_kept_and_flagged_and_told_with_the_video),
+        TEST(test_the_picture_on_mqtt_has_the_size_wanted_or_is_not_there),
+        TEST(test_pictures_on_mqtt_do_not_come_more_often_than_wanted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
