@@ -199,7 +199,8 @@ int growfile_publish(struct growfile *file, struct buf *moov)
     if (rc < 0)
         return rc;
     file->active = slot;
-    return retire_reserves(file);
+    rc = retire_reserves(file);
+    return rc < 0 ? rc : growfile_sync(file->fd);
 }
 
 static void write_ftyp(struct buf *out)

@@ -37,8 +37,8 @@ int growfile_adopt(struct growfile *file, const struct growfile_reserve *reserve
  * next, and the file to be cut at data_end. */
 int growfile_recover(struct growfile *file) MUST_CHECK;
 
-/* Brings the moov box to light. The bytes in moov are changed. May make a new reserve and so move
- * data_end. */
+/* Brings the moov box to light, also after a power cut. The bytes in moov are changed. May make a
+ * new reserve and so move data_end. */
 int growfile_publish(struct growfile *file, struct buf *moov) MUST_CHECK;
 
 /* Gives the last mdat its size; opens it again for more samples (nothing to do is fine). */
