@@ -195,6 +195,7 @@ static void send_pause(struct holds *holds)
 
 static void send_resume(struct holds *holds)
 {
+    holds->facts.resumed = true;
     if (++holds->resume_tries == STUBBORN_TRIES) {
         log_warn("hold.stubborn", "printer=%s tries=%d", holds->config.settings->id,
                  holds->resume_tries);

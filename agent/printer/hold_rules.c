@@ -67,6 +67,8 @@ static bool is_our_place(const struct hold_facts *facts, const struct printer_vi
 {
     if (view->job_at_mono_us <= facts->paused_at_us)
         return true; /* the place is older than the pause: it says nothing */
+    if (facts->resumed && view->state_at_mono_us < view->job_at_mono_us)
+        return true; /* it may have gone on in between: the state read next tells */
     if (facts->paused_bytes >= 0)
         return view->job_position_bytes == facts->paused_bytes;
     return is_near_intent(facts, view);

@@ -16,6 +16,7 @@ struct hold_facts {
     bool recovered;       /* from the ledger: all but the job and intent_bytes is unknown */
     bool adopted;         /* the job paused itself */
     bool macro_seen;      /* the job was in a macro after our pause was sent */
+    bool resumed;         /* it was asked to go on */
 };
 
 void hold_facts_begin(struct hold_facts *facts, const struct printer_view *view);

@@ -151,6 +151,25 @@ static void a_place_read_before_the_pause_says_nothing(void **test)
     assert_int_equal(facts.paused_bytes, 498000);
 }
 
+/* The place is read more often than the state, and comes first once the printer goes on. */
+static void a_place_that_moved_after_our_resume_is_judged_by_the_next_state(void **test)
+{
+    struct printer_view view = paused(510000, 3000);
+    struct hold_facts facts;
+
+    (void)test;
+    begin(&facts);
+    assert_int_equal(see(&facts, paused(499000, 2000)), HOLD_EV_PAUSED);
+    view.state_at_mono_us = 2500;
+    assert_int_equal(see(&facts, view), HOLD_EV_FOREIGN);
+    facts.resumed = true;
+    assert_int_equal(see(&facts, view), HOLD_EV_PAUSED);
+    view.state_at_mono_us = 3500;
+    assert_int_equal(see(&facts, view), HOLD_EV_FOREIGN);
+    view.state = PRINTER_PRINTING;
+    assert_int_equal(see(&facts, view), HOLD_EV_RUNNING);
+}
+
 static void a_message_makes_it_another_s(void **test)
 {
     struct printer_view view = paused(499000, 2000);
@@ -222,6 +241,7 @@ int main(void)
         cmocka_unit_test(a_pause_somewhere_else_is_another),
         cmocka_unit_test(a_pause_that_was_put_off_may_come_anywhere),
         cmocka_unit_test(a_place_read_before_the_pause_says_nothing),
+        cmocka_unit_test(a_place_that_moved_after_our_resume_is_judged_by_the_next_state),
         cmocka_unit_test(a_message_makes_it_another_s),
         cmocka_unit_test(another_job_is_gone),
         cmocka_unit_test(after_a_restart_about_the_same_place_is_ours),
