@@ -18,7 +18,7 @@ packages() {
         libimage-exiftool-perl xz-utils libgstrtspserver-1.0-dev gstreamer1.0-plugins-base \
         gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly "$(packages page)" "$(packages device)" ;;
     device) [ "$(uname -m)" != x86_64 ] || echo qemu-system-x86 linux-headers-amd64 make busybox-static \
-        cpio kmod acpica-tools ;;
+        cpio kmod acpica-tools e2fsprogs ;;
     *)
         echo "install-packages: unknown set '$1' (build, run, page, device, test)" >&2
         exit 64

@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mkdir -p "$1" && cd "$1" && pwd)
 
 # What init loads, and ext4's checksum, which no module names as a dependency.
-modules="virtio_pci virtio_console virtio_blk 9p 9pnet_virtio ext4 crc32c_generic
+modules="virtio_pci virtio_console virtio_blk virtio_net 9p 9pnet_virtio ext4 crc32c_generic
     vivid v4l2loopback gpio-amdpt"
 
 fail() {
@@ -40,7 +40,7 @@ apt-get download "linux-image-$version" v4l2loopback-dkms >download.log 2>&1 || 
 }
 echo "device guest: unpacking Linux $version"
 dpkg-deb --fsys-tarfile linux-image-*.deb | tar -x -C kernel --exclude=./usr \
-    --exclude='*/drivers/gpu' --exclude='*/drivers/net' --exclude='*/sound'
+    --exclude='*/drivers/gpu' --exclude='*/sound'
 dpkg-deb --fsys-tarfile v4l2loopback-dkms_*.deb | tar -x -C loopback --strip-components=4 \
     --wildcards './usr/src/v4l2loopback-*/*'
 make -s -C "/usr/src/linux-headers-$version" M="$PWD/loopback" modules >make.log 2>&1 || {
