@@ -29,5 +29,6 @@ int bench_payload(const struct bench_scale *scale);
 int bench_flood(const struct bench_scale *scale);
 int bench_storm(const struct bench_scale *scale);
 int bench_cameras(const struct bench_scale *scale);
+int bench_dslr(const struct bench_scale *scale);
 
 #endif

@@ -3,7 +3,7 @@
 # Measures lapsed beside its peers and prints one table: sh tests/bench/run.sh [--quick | --full]
 #
 # Everything in the table is of this run on this machine, but what is marked "published". Without an
-# option it takes about 21 minutes, --quick (few samples: a look, no proof) about 5; --full adds the
+# option it takes about 23 minutes, --quick (few samples: a look, no proof) about 7; --full adds the
 # peers' encodes of 1,200 and 6,000 frames, which take half an hour and more.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -93,7 +93,8 @@ case $load_before in
 *) say "the machine is busy (load $load_before): times will be worse than they are" ;;
 esac
 
-for phase in idle layers triggers parks memory shots cameras payload flood storm; do
+sh tests/capture/nikon/build.sh "$build/nikon" || say "no virtual Nikon: the DSLR's figures will be missing"
+for phase in idle layers triggers parks memory shots cameras dslr payload flood storm; do
     agent $phase
 done
 
