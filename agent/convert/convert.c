@@ -7,6 +7,7 @@
 #include "agent/config.h"
 #include "agent/convert/convert_draft.h"
 #include "agent/convert/duetlapse.h"
+#include "capture/camera/gphoto2_config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,14 +97,15 @@ static void print_printer(const struct convert_draft *draft, FILE *out)
     fputs("} );\n\n", out);
 }
 
-static void print_command(const struct camparam *command, FILE *out)
+static void print_list(const char *key, const struct camparam *list, FILE *out)
 {
-    const char *separator = "    command = [ ";
-
-    for (size_t i = 0; i < command->count; i++) {
-        fputs(separator, out);
-        print_text(command->words[i], strlen(command->words[i]), out);
-        separator = ", ";
+    if (list->count == 0)
+        return;
+    fprintf(out, "    %s = [ ", key);
+    for (size_t i = 0; i < list->count; i++) {
+        if (i > 0)
+            fputs(", ", out);
+        print_text(list->words[i], strlen(list->words[i]), out);
     }
     fputs(" ];\n", out);
 }
@@ -115,8 +117,10 @@ static void print_camera(const struct draft_camera *camera, FILE *out)
     print_assignment("kind", camera->kind, out);
     if (camera->url)
         print_assignment("url", camera->url, out);
-    if (camera->command.count > 0)
-        print_command(&camera->command, out);
+    print_list("command", &camera->command, out);
+    print_list("config", &camera->config, out);
+    if (str_equal(camera->kind, "gphoto2"))
+        fputs("    timeout_ms = 15000;\n", out);
     if (camera->device)
         print_assignment("device", camera->device, out);
     if (camera->user) {
@@ -213,6 +217,7 @@ static void draft_done(struct convert_draft *draft)
         free(draft->cameras[i].url);
         free(draft->cameras[i].user);
         camparam_done(&draft->cameras[i].command);
+        camparam_done(&draft->cameras[i].config);
     }
     for (size_t i = 0; i < draft->setting_count; i++)
         free(draft->settings[i].text);
@@ -299,6 +304,31 @@ static void convert_usb(struct convert_draft *draft, struct draft_camera *camera
                      camera->device);
 }
 
+static bool is_gphoto2(const struct camparam *command)
+{
+    const char *slash = command->count > 0 ? strrchr(command->words[0], '/') : NULL;
+
+    return command->count > 0 && str_equal(slash ? slash + 1 : command->words[0], "gphoto2");
+}
+
+/* What it was told to set is config here; how to photograph is known. */
+static void convert_dslr(struct convert_draft *draft, struct draft_camera *camera)
+{
+    struct camparam *command = &camera->command, *config = &camera->config;
+    struct error err = {0};
+
+    camera->kind = xstrdup("gphoto2");
+    for (size_t i = 1; i + 1 < command->count; i++) {
+        if (!str_equal(command->words[i], "--set-config"))
+            continue;
+        if (gphoto2_config_check(command->words[++i], &err) == 0)
+            config->words[config->count++] = xstrdup(command->words[i]);
+        else
+            problems_add(&draft->notes, "%s: --set-config: %s", camera->id, err.text);
+    }
+    camparam_done(command);
+}
+
 /* A camera that was a program there is the same program here. */
 static bool convert_program(struct convert_draft *draft, const struct duetlapse_camera *words,
                             struct draft_camera *camera)
@@ -316,6 +346,10 @@ static bool convert_program(struct convert_draft *draft, const struct duetlapse_
     }
     if (!program || camparam_read(program, &camera->command, NULL) < 0)
         return false;
+    if (is_gphoto2(&camera->command)) {
+        convert_dslr(draft, camera);
+        return true;
+    }
     camera->kind = xstrdup("command");
     if (words->url)
         camera->url = draft_split_url(words->url, &user);

@@ -11,6 +11,7 @@ enum { DRAFT_CAMERAS = 2, DRAFT_SETTINGS = 32, DRAFT_COMMENTS = 16 };
 struct draft_camera {
     char *id, *kind, *url, *user; /* id NULL: there is none; user NULL: no login */
     struct camparam command;      /* of kind command */
+    struct camparam config;       /* of kind gphoto2 */
     const char *device;           /* of kind v4l2; a constant */
     int64_t latency_ms;
 };

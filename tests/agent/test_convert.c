@@ -149,6 +149,26 @@ static void two_usb_cameras_of_duetlapse_are_two_devices(void **state)
     config_free(config);
 }
 
+static void gphoto2_of_duetlapse_is_a_dslr_here(void **state)
+{
+    CLEANUP(conversion_done) struct conversion made;
+    struct config *config;
+    const struct camera_settings *camera;
+
+    (void)state;
+    convert_duetlapse("-duet x -camera1 other -camparam1=\"'/usr/bin/gphoto2 --set-config iso=200 "
+                      "--set-config artist=me --capture-image-and-download --filename '+fn\"",
+                      &made);
+    config = load(&made);
+    camera = &config->cameras[0];
+    assert_string_equal(camera_kinds[camera->kind], "gphoto2");
+    assert_int_equal(camera->command.count, 0);
+    assert_int_equal(camera->config.count, 1);
+    assert_string_equal(camera->config.items[0], "iso=200");
+    assert_true(notes(&made, "camera1: --set-config: 'artist'"));
+    config_free(config);
+}
+
 static void programs_that_duetlapse_ran_are_cameras_here(void **state)
 {
     static const char *const words[] = {"ffmpeg", "-i", "{url}", "-an", "a b", "{output}"};
@@ -353,6 +373,7 @@ int main(void)
         cmocka_unit_test(duetlapse_settings_arrive),
         cmocka_unit_test(hls_stream_of_duetlapse_is_read_by_ffmpeg_here),
         cmocka_unit_test(two_usb_cameras_of_duetlapse_are_two_devices),
+        cmocka_unit_test(gphoto2_of_duetlapse_is_a_dslr_here),
         cmocka_unit_test(programs_that_duetlapse_ran_are_cameras_here),
         cmocka_unit_test(what_needs_a_shell_is_not_made_a_program),
         cmocka_unit_test(no_password_is_written_down),
