@@ -126,7 +126,7 @@ static const struct {
     {"extraoutputparams", "ffmpeg's arguments are lapsed's own"},
     {"variable_fps_min", "target_length_s is kept exactly"},
     {"variable_fps_max", "target_length_s is kept exactly"},
-    {"rotation", "set the camera or its server to turn the picture"},
+    {"rotation", "set rotation of the camera: 90, 180 or 270 degrees clockwise"},
     {"flip_x", "set the camera or its server to turn the picture"},
     {"flip_y", "set the camera or its server to turn the picture"},
     {"previewimage", "each picture is published as image/<camera>/last"},

@@ -15,9 +15,10 @@
 
 enum { CAMERA_FPS = 30, WARM_MS = 4000, GAP_MIN_MS = 20, GAP_SPREAD_MS = 67 };
 
-static const char conf[] =
+static const char printer[] =
     "printers = ( { id = \"mk4\"; kind = \"duet\"; url = \"http://%sim\"; } );\n"
-    "cameras = ( { id = \"front\"; kind = \"mjpeg\"; url = \"http://%sim/stream\"; } );\n"
+    "cameras = ( { id = \"front\"; kind = \"mjpeg\"; url = \"http://%sim/stream\"; ";
+static const char trigger[] =
     "units = ( { id = \"mk4\"; printer = \"mk4\"; cameras = [ \"front\" ]; trigger = \"mqtt\";\n"
     "    trigger_topic = \"bench/trigger\"; fps = 25.0; ";
 
@@ -85,12 +86,14 @@ static void tell(struct asker *asker, const char *kind, int asked)
     figure(lost, asked - (double)asker->durable_ms.count);
 }
 
-static int measure(const char *kind, const char *video, int count)
+/* camera, unit: further settings. */
+static int measure(const char *kind, const char *camera, const char *unit, int count)
 {
     static const char *const sim_args[] = {
         "--layers",      "1",        "--layer-ms",   "3600000", "--heat-ms", "0",
         "--camera-size", "1280x720", "--camera-fps", "30",      NULL};
-    CLEANUP(free_p) char *text = xasprintf("%s%s } );\n", conf, video);
+    CLEANUP(free_p)
+    char *text = xasprintf("%s%s } );\n%s%s } );\n", printer, camera, trigger, unit);
     struct rig *rig = rig_new(&(struct rig_options){.sim_args = sim_args, .conf = text});
     struct asker asker = {.left = count, .random = 1};
     bool over;
@@ -117,7 +120,8 @@ static int measure(const char *kind, const char *video, int count)
 
 int bench_triggers(const struct bench_scale *scale)
 {
-    int rc = measure("quiet", "video = false;", scale->triggers);
+    int rc = measure("quiet", "", "video = false;", scale->triggers);
 
-    return rc | measure("encoding", "segment_frames = 20;", scale->triggers);
+    rc |= measure("turned", "rotation = 90;", "video = false;", scale->triggers);
+    return rc | measure("encoding", "", "segment_frames = 20;", scale->triggers);
 }

@@ -239,6 +239,37 @@ static void test_no_cut_does_harm(void **state)
         do_all(private_exif, len);
 }
 
+/* Whatever passes as a picture passes with its new head, too. */
+static void test_a_damaged_head_is_written_anew_as_well(void **state)
+{
+    struct picture *picture = picture_of_segment(0xE1, private_exif, sizeof(private_exif));
+    struct jpeg_info before, after;
+    uint32_t noise = 7;
+    int passed = 0;
+
+    (void)state;
+    for (int round = 0; round < 2000; round++) {
+        struct picture *other = picture_new(xmemdup(picture->jpeg, picture->len), picture->len);
+        struct picture *file;
+
+        for (int i = 0; i < 1 + round % 3; i++) {
+            noise = noise * 1664525u + 1013904223u;
+            other->jpeg[2 + noise / 256 % 1400] = (uint8_t)(noise >> 24);
+        }
+        if (jpeg_check(other->jpeg, other->len, &before, NULL) == 0) {
+            passed++;
+            file = stamped(other, &stamp);
+            assert_int_equal(jpeg_check(file->jpeg, file->len, &after, NULL), 0);
+            assert_int_equal(after.width, before.width);
+            assert_int_equal(after.height, before.height);
+            picture_unref(file);
+        }
+        picture_unref(other);
+    }
+    assert_true(passed > 500);
+    picture_unref(picture);
+}
+
 /* Thousands of entries that all point at the same 60 KB. */
 static void test_a_bomb_stays_small(void **state)
 {
@@ -269,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_very_long_words_are_cut),
         cmocka_unit_test(test_no_change_of_any_byte_does_harm),
         cmocka_unit_test(test_no_cut_does_harm),
+        cmocka_unit_test(test_a_damaged_head_is_written_anew_as_well),
         cmocka_unit_test(test_a_bomb_stays_small),
     };
 
