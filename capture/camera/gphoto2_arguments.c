@@ -48,7 +48,8 @@ struct option {
     check_fn check;         /* of its value; NULL = it has none */
     bool value_is_optional; /* as popt has it; we want it always */
     bool downloads, captures;
-    const char *why; /* not ALLOWED */
+    bool may_get_none; /* though it downloads */
+    const char *why;   /* not ALLOWED */
 };
 
 /* --- values --- */
@@ -355,8 +356,13 @@ static const struct option options[] = {
     {.name = "wait-event-and-download",
      .check = check_wait,
      .value_is_optional = true,
-     .downloads = true},
-    {.name = "capture-tethered", .check = check_wait, .value_is_optional = true, .downloads = true},
+     .downloads = true,
+     .may_get_none = true},
+    {.name = "capture-tethered",
+     .check = check_wait,
+     .value_is_optional = true,
+     .downloads = true,
+     .may_get_none = true},
     {.name = "bulb", .letter = 'B', .check = check_bulb},
     {.name = "frames", .letter = 'F', .check = check_frames},
     {.name = "interval", .letter = 'I', .check = check_interval},
@@ -568,7 +574,7 @@ static int add_option(struct filter *filter, const struct word *word, struct err
     }
     filter->captures += option->captures;
     filter->made.downloads |= option->downloads;
-    filter->made.must_download |= option->downloads && (option->captures || !option->check);
+    filter->made.must_download |= option->downloads && !option->may_get_none;
     filter->made.overwrite |= str_equal(option->name, "force-overwrite");
     filter->quiet |= str_equal(option->name, "quiet") || str_equal(option->name, "parsable");
     if (rc == KEEP_OURS || str_equal(option->name, "force-overwrite"))

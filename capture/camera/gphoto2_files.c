@@ -171,7 +171,7 @@ static size_t list_downloads(int dir_fd, struct download *downloads)
 
         if (str_starts_with(entry->d_name, UNFINISHED) ||
             fstatat(dir_fd, entry->d_name, &download->info, AT_SYMLINK_NOFOLLOW) < 0 ||
-            !S_ISREG(download->info.st_mode))
+            !S_ISREG(download->info.st_mode) || download->info.st_size == 0)
             continue;
         download->file = xstrdup(entry->d_name);
         count++;

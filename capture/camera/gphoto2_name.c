@@ -77,6 +77,15 @@ static bool is_harmless(unsigned char byte)
     return byte >= 0x80 || isalnum(byte) || (byte && strchr(" ._-+=,@()[]%:#~", byte));
 }
 
+/* C1 controls, and the marks that turn the direction of writing, to show another name than there
+ * is. */
+static bool is_trick(const char *at)
+{
+    return (at[0] == '\xc2' && (unsigned char)at[1] < 0xa0) ||
+           (at[0] == '\xe2' && at[1] == '\x80' && at[2] >= '\xaa' && at[2] <= '\xae') ||
+           (at[0] == '\xe2' && at[1] == '\x81' && at[2] >= '\xa6' && at[2] <= '\xa9');
+}
+
 static int check_part(const char *part, size_t len, struct error *err)
 {
     if (len > GPHOTO2_NAME_PART_MAX)
@@ -91,6 +100,9 @@ static int check_part(const char *part, size_t len, struct error *err)
                                  ? "has the character '%c', which no name may have"
                                  : "has a character of code %d in its name",
                              part[i]);
+    for (size_t i = 0; i < len; i++)
+        if (is_trick(part + i))
+            return error_set(err, -EINVAL, "has an invisible character in its name");
     return 0;
 }
 

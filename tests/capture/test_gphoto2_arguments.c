@@ -22,7 +22,7 @@
 
 #define BASE "/srv/pictures"
 
-enum { JOINED_MAX = 8192, MUTATIONS = 60000 };
+enum { JOINED_MAX = 8192, MUTATIONS = 30000 };
 
 static char *added[] = {(char[]){"--list-files"},       (char[]){"--folder"},
                         (char[]){"--get-file"},         (char[]){"--force-overwrite"},
@@ -301,6 +301,8 @@ static const struct refused refused[] = {
     {"--filename %999n --capture-image-and-download", -EINVAL, "the width of %n"},
     {"--filename 'a;b' --capture-image-and-download", -EINVAL, "';'"},
     {"--filename 'a\x01' --capture-image-and-download", -EINVAL, "code 1"},
+    {"--filename 'a\xc2\x9b' --capture-image-and-download", -EINVAL, "invisible character"},
+    {"--filename 'a\xe2\x80\xae' --capture-image-and-download", -EINVAL, "invisible character"},
     {"--filename 'a\xff' --capture-image-and-download", -EINVAL, "not valid UTF-8"},
     {"--filename a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q --capture-image-and-download", -EINVAL,
      "more than 15 directories"},

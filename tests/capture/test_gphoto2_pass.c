@@ -332,12 +332,14 @@ static void exit_code_0_without_a_picture_is_a_failure(void **state)
 {
     struct fixture *f = *state;
 
-    use_script(f, "echo 'ERROR: Could not capture image.' >&2; echo '*** Error (-110: I/O in "
-                  "progress) ***' >&2");
+    use_script(f,
+               ": > 1; echo 'ERROR: Could not capture image.' >&2; echo '*** Error (-110: I/O in "
+               "progress) ***' >&2");
     run_line(f, SHOT);
     assert_int_equal(f->exit_code, 0);
     assert_true(f->code < 0);
     assert_non_null(strstr(f->text, "ERROR: Could not capture image."));
+    assert_int_equal(f->kept, 0);
 }
 
 static void what_came_before_the_time_was_over_is_kept_and_halves_are_not(void **state)
