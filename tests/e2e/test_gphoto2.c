@@ -5,7 +5,7 @@
 #include "agent/base/path.h"
 #include "agent/base/str.h"
 #include "tests/e2e/asking.h"
-#include "tests/e2e/frames.h"
+#include "tests/e2e/steps.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,13 +47,8 @@ static struct rig *begin_nikon(void **state)
 static struct rig *begin_script(void **state, const char *script)
 {
     struct rig *rig = begin(state, "%dir/gphoto2", "");
-    CLEANUP(free_p) char *path = path_join(rig_dir(rig), "gphoto2");
-    FILE *file = fopen(path, "w");
 
-    assert_non_null(file);
-    fprintf(file, "#!/bin/sh\n%s\n", script);
-    assert_int_equal(fclose(file), 0);
-    assert_int_equal(chmod(path, 0700), 0);
+    script_write(rig, "gphoto2", script);
     return rig;
 }
 
@@ -281,6 +276,38 @@ static void test_what_is_said_is_bounded_and_cut_at_a_line(void **state)
     rig_pass(rig);
 }
 
+static void test_too_many_that_wait_are_told_that_the_camera_is_busy(void **state)
+{
+    struct rig *rig = begin_script(state, "exec sleep 1000");
+    size_t from = rig_message_count(rig);
+
+    for (int i = 0; i < 10; i++) /* one has the camera, eight wait */
+        rig_publish(rig, TOPIC, "{\"arguments\":\"--summary\"}");
+    RIG_WAIT(rig, final_ack(rig, from, NULL));
+    expect_code(final_ack(rig, from, NULL), -32000, "8 runs of gphoto2 wait for this camera");
+    rig_pass(rig);
+}
+
+static void test_a_full_disk_is_told_before_anything_is_exposed(void **state)
+{
+    static const char conf[] =
+        "agent = { id = \"pi01\"; data_dir = \"%dir/data\"; reserve_mb = 1000000.0; };\n"
+        "mqtt = { host = \"127.0.0.1\"; port = %mqtt; };\n"
+        "cameras = ( { id = \"dslr\"; kind = \"gphoto2\"; program = \"/bin/false\";\n"
+        "    timeout_ms = 15000; } );\n";
+    struct rig *rig = rig_new(&(struct rig_options){.no_agent = true, .no_sim = true});
+    const cJSON *ack;
+
+    *state = rig;
+    conf_write(rig, conf);
+    rig_agent_start(rig);
+    ack = command(rig, TOPIC, "{\"arguments\":\"" SHOT "\"}");
+    expect_code(ack, -32008, "1000000 MB stay free (reserve_mb)");
+    assert_non_null(strstr(message_of(ack), "/media/gphoto2/dslr"));
+    assert_true(json_is_null(json_get(ack, "result.returncode")));
+    rig_pass(rig);
+}
+
 static void test_an_agent_that_stops_ends_the_command_and_answers(void **state)
 {
     struct rig *rig = begin_script(state, "echo $$ > ../../../pid.new; mv ../../../pid.new "
@@ -320,6 +347,8 @@ int main(void)
         TEST(test_the_same_id_is_done_once),
         TEST(test_a_command_that_takes_too_long_tells_what_it_said_so_far),
         TEST(test_what_is_said_is_bounded_and_cut_at_a_line),
+        TEST(test_too_many_that_wait_are_told_that_the_camera_is_busy),
+        TEST(test_a_full_disk_is_told_before_anything_is_exposed),
         TEST(test_an_agent_that_stops_ends_the_command_and_answers),
     };
 
