@@ -66,8 +66,8 @@ static const struct conf_field camera_fields[] = {
                          "--set-config ownername."),
     CAMERA_FIELD(decode, .type = CONF_ENUM, .fallback = "key", .choices = stream_decode_choices,
                  .help = "stream: key = between pictures only key frames are decoded, and a "
-                         "picture waits for the next one; all = all frames, at once, for about "
-                         "ten times the processor time."),
+                         "picture waits for the next one; all = all frames, at once, for several "
+                         "times the processor time."),
     CAMERA_FIELD(sensor, .type = CONF_INT, .fallback = "0", .max = 7,
                  .help = "rpicam: which camera, when there are several."),
     CAMERA_FIELD(device, .type = CONF_STRING, .fallback = "/dev/video0", .max = 1024,

@@ -7,10 +7,12 @@
  * up to then nothing is believed in.
  *
  * To have any frame of H.264 all frames since the last key frame must be decoded. Doing that all
- * the time (decode = "all") gives a picture within STREAM_FFMPEG_FPS, and of 1080p30 costs a sixth
- * of a PC's core or most of a Raspberry Pi's; a reader that nobody keeps warm does so, as it ends
- * with its picture. A warm one decodes key frames only, for a tenth of that, and a shot waits for
- * the next: what cameras send each one to four seconds. tests/bench measures both.
+ * the time (decode = "all") gives a picture within 1 / STREAM_FFMPEG_FPS s, and of 1080p30 takes 7
+ * % to 14 % of a PC's core; a reader that nobody keeps warm does so, as it ends with its picture. A
+ * warm one decodes key frames only, for 1 % to 4 %, and a shot waits for the next: cameras send one
+ * each second or few. tests/bench measures both. There is no way to tell a running ffmpeg when to
+ * begin to decode, and keeping the frames since the last key frame here, for a decoder of their own
+ * per shot, would need a demuxer of ours.
  *
  * Only one child at a time: many cameras serve but one or two viewers, so the old one must have
  * hung up before the next calls. One that is warm is started again at growing gaps. */

@@ -30,5 +30,6 @@ int bench_flood(const struct bench_scale *scale);
 int bench_storm(const struct bench_scale *scale);
 int bench_cameras(const struct bench_scale *scale);
 int bench_dslr(const struct bench_scale *scale);
+int bench_streams(const struct bench_scale *scale);
 
 #endif

@@ -15,7 +15,7 @@ static const struct phase {
     {"idle", bench_idle},       {"layers", bench_layers}, {"triggers", bench_triggers},
     {"parks", bench_parks},     {"memory", bench_memory}, {"shots", bench_shots},
     {"payload", bench_payload}, {"flood", bench_flood},   {"storm", bench_storm},
-    {"cameras", bench_cameras}, {"dslr", bench_dslr},
+    {"cameras", bench_cameras}, {"dslr", bench_dslr},     {"streams", bench_streams},
 };
 
 static const struct bench_scale whole = {.idle_s = 30,

@@ -13,7 +13,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 enum { CAMERAS = 4, INTERVAL_MS = 1000, SETTLE_MS = 8000 };
 
@@ -139,15 +138,6 @@ static void tell_four(const struct bench_scale *scale)
 
 /* --- a process per frame --- */
 
-static double children_cpu_s(void)
-{
-    struct rusage usage;
-
-    getrusage(RUSAGE_CHILDREN, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
 static void tell_process(const struct bench_scale *scale)
 {
     struct rig *rig = rig_new(&(struct rig_options){.sim_args = sim_args, .no_agent = true});
@@ -156,7 +146,7 @@ static void tell_process(const struct bench_scale *scale)
     const char *const ffmpeg[] = {"ffmpeg", "-y",        "-loglevel", "error", "-i",
                                   url,      "-frames:v", "1",         file,    NULL};
     struct series took_ms = {0};
-    double cpu_s = children_cpu_s();
+    double cpu_s = procfs_ended_cpu_s();
 
     for (int i = 0; i < scale->shots; i++) {
         int64_t from_us = clock_mono_us();
@@ -166,7 +156,7 @@ static void tell_process(const struct bench_scale *scale)
             series_add(&took_ms, (double)(clock_mono_us() - from_us) / 1000);
         rig_output_done(&output);
     }
-    cpu_s = (children_cpu_s() - cpu_s) / scale->shots;
+    cpu_s = (procfs_ended_cpu_s() - cpu_s) / scale->shots;
     figure_series("process_frame_ms", &took_ms);
     figure("process_frame_cpu_ms", cpu_s * 1000);
     series_done(&took_ms);

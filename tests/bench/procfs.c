@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static FILE *open_of(pid_t pid, const char *name)
 {
@@ -94,33 +95,57 @@ double procfs_cpu_s(pid_t pid)
     return sum_s;
 }
 
-static double children_of_thread_mib(pid_t pid, const char *thread)
+static double vm_rss_mib(pid_t pid)
+{
+    return read_mib(pid, "status", "VmRSS");
+}
+
+static double sum_of_thread(pid_t pid, const char *thread, double (*value)(pid_t child))
 {
     CLEANUP(free_p) char *name = xasprintf("task/%s/children", thread);
     FILE *file = open_of(pid, name);
-    double sum_mib = 0;
+    double sum = 0;
     int child;
 
     if (!file)
         return 0;
     while (fscanf(file, "%d", &child) == 1)
-        sum_mib += read_mib(child, "status", "VmRSS");
+        sum += value(child);
     fclose(file);
-    return sum_mib;
+    return sum;
 }
 
-double procfs_children_mib(pid_t pid)
+static double sum_of_children(pid_t pid, double (*value)(pid_t child))
 {
     CLEANUP(free_p) char *path = xasprintf("/proc/%d/task", (int)pid);
     DIR *dir = opendir(path);
     struct dirent *entry;
-    double sum_mib = 0;
+    double sum = 0;
 
     if (!dir)
         return 0;
     while ((entry = readdir(dir)))
         if (entry->d_name[0] != '.')
-            sum_mib += children_of_thread_mib(pid, entry->d_name);
+            sum += sum_of_thread(pid, entry->d_name, value);
     closedir(dir);
-    return sum_mib;
+    return sum;
+}
+
+double procfs_children_mib(pid_t pid)
+{
+    return sum_of_children(pid, vm_rss_mib);
+}
+
+double procfs_children_cpu_s(pid_t pid)
+{
+    return sum_of_children(pid, procfs_cpu_s);
+}
+
+double procfs_ended_cpu_s(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_CHILDREN, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }

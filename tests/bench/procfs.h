@@ -25,5 +25,9 @@ void procfs_forget_peak(pid_t pid);
 double procfs_cpu_s(pid_t pid);
 /* VmRSS of all its direct children together. */
 double procfs_children_mib(pid_t pid);
+/* User and system time of all its direct children that run. */
+double procfs_children_cpu_s(pid_t pid);
+/* User and system time of our own children that have ended and were waited for. */
+double procfs_ended_cpu_s(void);
 
 #endif

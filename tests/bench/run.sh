@@ -94,7 +94,7 @@ case $load_before in
 esac
 
 sh tests/capture/nikon/build.sh "$build/nikon" || say "no virtual Nikon: the DSLR's figures will be missing"
-for phase in idle layers triggers parks memory shots cameras dslr payload flood storm; do
+for phase in idle layers triggers parks memory shots cameras dslr streams payload flood storm; do
     agent $phase
 done
 

@@ -70,6 +70,15 @@ static void warm_reader_of_all_frames_shows_no_moment_before_the_trigger(void **
     expect_fresh_shots(f);
 }
 
+static void camera_that_speaks_udp_only_is_understood(void **state)
+{
+    struct stream_rig *f = *state;
+
+    stream_rig_serve(f, NULL);
+    stream_rig_start(f, "/udp");
+    expect_fresh_shots(f);
+}
+
 static void single_picture_is_fresh_and_leaves_no_reader(void **state)
 {
     struct stream_rig *f = *state;
@@ -361,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         stream_test(warm_reader_of_key_frames_shows_no_moment_before_the_trigger),
         stream_test(warm_reader_of_all_frames_shows_no_moment_before_the_trigger),
+        stream_test(camera_that_speaks_udp_only_is_understood),
         stream_test(single_picture_is_fresh_and_leaves_no_reader),
         stream_test(warm_reader_ends_with_its_last_holder),
         stream_test(login_works_and_nobody_sees_it_in_the_process_list),

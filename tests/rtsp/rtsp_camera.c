@@ -6,8 +6,8 @@
  * Each frame carries its number and the time since the start at which it was drawn; the first line
  * of output, "<port> <start>", gives that start in us of the clock that lapsed uses, so a reader
  * knows to the ms when what it sees was there. Every viewer gets an encoder of its own, as from a
- * camera that serves one. /cam is H.264, /audio has sound beside it, /mjpeg is Motion JPEG. With
- * --login nobody else may view. */
+ * camera that serves one. /cam is H.264, /audio has sound beside it, /mjpeg is Motion JPEG,
+ * /udp H.264 that comes over UDP only. With --login nobody else may view. */
 #include "agent/base/clock.h"
 #include "agent/base/str.h"
 #include "tests/sim/marker.h"
@@ -106,7 +106,7 @@ static void on_media(GstRTSPMediaFactory *factory, GstRTSPMedia *media, gpointer
     "rtppcmupay name=pay1 pt=0 "
 
 static void add_path(GstRTSPServer *server, struct camera *camera, const char *path,
-                     const char *pipeline)
+                     const char *pipeline, GstRTSPLowerTrans transports)
 {
     GstRTSPMountPoints *paths = gst_rtsp_server_get_mount_points(server);
     GstRTSPMediaFactory *factory = gst_rtsp_media_factory_new();
@@ -116,6 +116,7 @@ static void add_path(GstRTSPServer *server, struct camera *camera, const char *p
     gst_rtsp_media_factory_add_role(factory, "viewer", GST_RTSP_PERM_MEDIA_FACTORY_ACCESS,
                                     G_TYPE_BOOLEAN, TRUE, GST_RTSP_PERM_MEDIA_FACTORY_CONSTRUCT,
                                     G_TYPE_BOOLEAN, TRUE, NULL);
+    gst_rtsp_media_factory_set_protocols(factory, transports);
     g_signal_connect(factory, "media-configure", G_CALLBACK(on_media), camera);
     gst_rtsp_mount_points_add_factory(paths, path, factory);
     g_object_unref(paths);
@@ -127,9 +128,11 @@ static void add_paths(GstRTSPServer *server, struct camera *camera)
     char *video = g_strdup_printf(SOURCE H264, (long long)camera->gop);
     char *both = g_strdup_printf("%s" SOUND, video);
 
-    add_path(server, camera, "/cam", video);
-    add_path(server, camera, "/audio", both);
-    add_path(server, camera, "/mjpeg", SOURCE "jpegenc ! rtpjpegpay name=pay0 pt=26 ");
+    add_path(server, camera, "/cam", video, GST_RTSP_LOWER_TRANS_TCP);
+    add_path(server, camera, "/udp", video, GST_RTSP_LOWER_TRANS_UDP);
+    add_path(server, camera, "/audio", both, GST_RTSP_LOWER_TRANS_TCP);
+    add_path(server, camera, "/mjpeg", SOURCE "jpegenc ! rtpjpegpay name=pay0 pt=26 ",
+             GST_RTSP_LOWER_TRANS_TCP);
     g_free(video);
     g_free(both);
 }
