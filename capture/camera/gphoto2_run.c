@@ -20,7 +20,7 @@ struct gphoto2_run {
     struct gphoto2_room room;
     struct process *process;
     struct timer *wait_timer;
-    gphoto2_done_fn done; /* NULL: nobody wants to know */
+    gphoto2_done_fn done;
     void *user;
 };
 
@@ -45,8 +45,7 @@ static void tell(struct gphoto2_run *run, const struct process_result *process,
     };
 
     gphoto2_turn_end(&run->turn);
-    if (run->done)
-        run->done(&outcome, run->user);
+    run->done(&outcome, run->user);
     run_free(run);
 }
 
@@ -140,15 +139,6 @@ int gphoto2_run_start(struct gphoto2_device *device, const struct gphoto2_order 
     gphoto2_turn_ask(&run->turn);
     *ret_run = run;
     return 0;
-}
-
-void gphoto2_run_cancel(struct gphoto2_run *run)
-{
-    run->done = NULL;
-    if (run->process)
-        process_kill(run->process);
-    else
-        run_free(run);
 }
 
 void gphoto2_run_free(struct gphoto2_run *run)

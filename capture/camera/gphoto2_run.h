@@ -33,9 +33,7 @@ typedef void (*gphoto2_done_fn)(const struct gphoto2_outcome *outcome, void *use
 int gphoto2_run_start(struct gphoto2_device *device, const struct gphoto2_order *order,
                       gphoto2_done_fn done, void *user, struct gphoto2_run **ret_run,
                       struct error *err) MUST_CHECK;
-/* Ends it in order (its turn lasts until it is really gone); done comes no more. */
-void gphoto2_run_cancel(struct gphoto2_run *run);
-/* Kills it at once, for when the device goes, too; done comes no more. NULL is fine. */
+/* Kills it at once; done comes no more. NULL is fine. */
 void gphoto2_run_free(struct gphoto2_run *run);
 
 #endif

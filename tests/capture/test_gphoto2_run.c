@@ -238,7 +238,7 @@ static void turn_that_does_not_come_is_told(void **state)
     gphoto2_run_free(first);
 }
 
-static void cancelled_run_gives_the_camera_back_when_it_is_gone(void **state)
+static void freed_run_gives_the_camera_back(void **state)
 {
     static const char *const slow[] = {"slow", NULL}, *const quick[] = {"quick", NULL};
     struct fixture *f = *state;
@@ -248,7 +248,7 @@ static void cancelled_run_gives_the_camera_back_when_it_is_gone(void **state)
     run = start(f, slow);
     while (count_entries(f->rig->dir) < 4 && !f->rig->late)
         program_rig_wait_a_little(f->rig);
-    gphoto2_run_cancel(run);
+    gphoto2_run_free(run);
     run_words(f, quick);
     assert_string_equal(f->printed, "q\n");
 }
@@ -308,7 +308,7 @@ int main(void)
         TEST(too_many_that_wait_are_refused),
         TEST(hanging_run_is_ended_at_its_deadline),
         TEST(turn_that_does_not_come_is_told),
-        TEST(cancelled_run_gives_the_camera_back_when_it_is_gone),
+        TEST(freed_run_gives_the_camera_back),
         TEST(missing_program_is_told),
         TEST(what_a_crash_left_is_taken_away_but_not_what_lives),
     };

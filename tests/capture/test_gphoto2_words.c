@@ -210,6 +210,60 @@ static void files_on_the_camera_are_read_from_its_words(void **state)
     assert_false(gphoto2_same_picture(first, "/store_2/DCIM/A.NEF"));
 }
 
+/* A small generator of our own: the same bytes in every run. */
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525U + 1013904223U;
+    return *seed >> 8;
+}
+
+static void spoil(char *text, size_t len, uint32_t *seed)
+{
+    static const char bytes[] = "\n\r\b\033>{ /.*JPG\377\001n";
+
+    for (uint32_t i = 0, count = next_random(seed) % 6; i < count; i++)
+        text[next_random(seed) % len] = bytes[next_random(seed) % (sizeof(bytes) - 1)];
+    if (next_random(seed) % 4 == 0)
+        text[next_random(seed) % len] = '\0';
+}
+
+static void read_all(const char *said, bool after_command)
+{
+    struct error err = {0};
+    const char *rest = said;
+    size_t len = 0;
+    char *path;
+
+    if (gphoto2_find_prompt(said, after_command, &len))
+        assert_true(len < strlen(said));
+    while (gphoto2_next_camera_file(&rest, &path)) {
+        assert_int_equal(path[0], '/');
+        assert_null(strpbrk(path, " \n\r\t\033;"));
+        gphoto2_file_kind(path);
+        free(path);
+    }
+    assert_true(gphoto2_explain(said, &err) < 0);
+    assert_null(strpbrk(err.text, "\n\r\033"));
+}
+
+static void spoiled_answers_do_no_harm(void **state)
+{
+    static const char answer[] =
+        "capture-image-and-download\ncapture-image-and-download\n"
+        "New file is in location /store_00010001/DCIM/101GPHOT/GPH_0101.JPG on the camera\n"
+        "Saving file as 2.JPG\n*** Error ***              \nPTP I/O Error\n"
+        "ERROR: Could not capture.\ngphoto2: {/tmp/x} /store_00010001/DCIM/101GPHOT> ";
+    uint32_t seed = 2026;
+
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        CLEANUP(free_p) char *said = xstrdup(answer);
+
+        spoil(said, strlen(said), &seed);
+        read_all(said, i % 2 == 0);
+    }
+}
+
 static void raw_files_are_known_by_their_names(void **state)
 {
     (void)state;
@@ -232,6 +286,7 @@ int main(void)
         cmocka_unit_test(unknown_messages_are_told_as_they_are),
         cmocka_unit_test(prompt_ends_an_answer),
         cmocka_unit_test(files_on_the_camera_are_read_from_its_words),
+        cmocka_unit_test(spoiled_answers_do_no_harm),
         cmocka_unit_test(raw_files_are_known_by_their_names),
     };
 
