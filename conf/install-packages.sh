@@ -4,6 +4,7 @@
 #   build  compiler and libraries      run   broker and ffmpeg
 #   page   npm, for the dashboard      test  what only the tests need (and page, device)
 #   device the virtual machine of tests/device (of x86-64 only)
+#   bench  what tests/bench compares with
 # Does nothing (and needs no root) when all of them are there.
 set -eu
 
@@ -19,8 +20,9 @@ packages() {
         gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly "$(packages page)" "$(packages device)" ;;
     device) [ "$(uname -m)" != x86_64 ] || echo qemu-system-x86 linux-headers-amd64 make busybox-static \
         cpio kmod acpica-tools e2fsprogs ;;
+    bench) echo wget fswebcam ;;
     *)
-        echo "install-packages: unknown set '$1' (build, run, page, device, test)" >&2
+        echo "install-packages: unknown set '$1' (build, run, page, device, test, bench)" >&2
         exit 64
         ;;
     esac

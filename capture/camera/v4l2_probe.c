@@ -31,14 +31,17 @@ static void add_size(cJSON *sizes, int fd, uint32_t fourcc, struct v4l2_size siz
 static void add_format(cJSON *formats, int fd, uint32_t fourcc)
 {
     cJSON *json = json_add_object(formats, NULL);
+    const bool readable = v4l2_choice_of(fourcc) != V4L2_AUTO;
     struct v4l2_sizes found;
     cJSON *sizes;
     char name[5];
 
     v4l2_fourcc_text(fourcc, name);
-    v4l2_list_sizes(fd, fourcc, &found);
     json_add_string(json, "format", name);
-    json_add_bool(json, "readable", v4l2_choice_of(fourcc) != V4L2_AUTO);
+    json_add_bool(json, "readable", readable);
+    if (!readable)
+        return;
+    v4l2_list_sizes(fd, fourcc, &found);
     json_add_bool(json, "range", found.range);
     sizes = json_add_array(json, "sizes");
     for (size_t i = 0; i < found.count; i++)

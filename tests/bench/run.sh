@@ -25,9 +25,10 @@ say() { echo "bench: $*" >&2; }
 build=${LAPSED_BENCH_BUILD-}
 if [ -z "$build" ]; then
     build=build/release
-    sh conf/install-packages.sh build run test
+    sh conf/install-packages.sh build run test bench
     cmake --preset release -DLAPSED_TESTS=ON >/dev/null
     cmake --build --preset release --target bench_agent bench_encode >/dev/null
+    [ "$(uname -m)" != x86_64 ] || cmake --build --preset release --target bench_v4l2 >/dev/null
 fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/lapsed-bench.XXXXXX")
@@ -49,6 +50,18 @@ agent() {
     say "the agent: $1"
     # shellcheck disable=SC2086 # an option or none
     "$build/bin/bench_agent" $quick "$1" >>"$figures" || say "$1 failed: its figures are missing"
+}
+
+# The guest has the cameras, and only x86-64 has the guest.
+usb() {
+    [ -x "$build/bin/bench_v4l2" ] || return 0
+    say "a USB camera, in the virtual machine"
+    guest=$(cd "$build" && pwd)/tests/device/guest
+    if ! { sh tests/device/guest/build.sh "$guest" >&2 &&
+        PROGRAM_LIMIT_S=250 sh tests/device/guest/run.sh "$guest" \
+            "$(cd "$build" && pwd)/bin/bench_v4l2" >>"$figures"; }; then
+        say "the USB camera failed: its figures are missing"
+    fi
 }
 
 # encode WAY FRAMES [OPTION…]: its figures, each behind the other as key=value.
@@ -97,6 +110,8 @@ sh tests/capture/nikon/build.sh "$build/nikon" || say "no virtual Nikon: the DSL
 for phase in idle layers triggers parks memory shots cameras dslr streams payload flood storm; do
     agent $phase
 done
+
+usb
 
 encode ours 300 --left 60
 take ours.300 ready_s ready_300_60

@@ -88,6 +88,8 @@ function derive() {
     ratio("cpu_moonraker_ratio", "ours_300_cpu_s", "moonraker_300_cpu_s")
     ratio("cpu_ratio", "ours_cpu_s", "oneshot1_cpu_s")
     ratio("cpu_strict_ratio", "ours_cpu_s", "strict1_cpu_s")
+    ratio("usb_fswebcam_ratio", "usb_fswebcam_ms_p50", "usb_durable_ms_p50")
+    ratio("usb_ffmpeg_ratio", "usb_ffmpeg_ms_p50", "usb_durable_ms_p50")
     ratio("size_ratio", "ours_mbytes", "oneshot1_mbytes")
 }
 

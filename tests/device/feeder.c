@@ -69,16 +69,15 @@ static void *feed(void *user)
 
 /* Refused while the last reader of the feeder before closes. v4l2loopback turns from a camera into
  * an output when it is asked what it is, and only after a writer that had started a stream. */
-static int start_output(int fd)
+static int start_output(int fd, int width, int height)
 {
     int type = V4L2_BUF_TYPE_VIDEO_OUTPUT;
     struct v4l2_capability about;
     struct v4l2_format format = {
         .type = V4L2_BUF_TYPE_VIDEO_OUTPUT,
-        .fmt.pix = {.width = FEEDER_WIDTH,
-                    .height = FEEDER_HEIGHT,
+        .fmt.pix = {.width = (uint32_t)width,
+                    .height = (uint32_t)height,
                     .pixelformat = V4L2_PIX_FMT_MJPEG,
-                    .sizeimage = LUMA * 2,
                     .field = V4L2_FIELD_NONE},
     };
 
@@ -87,7 +86,7 @@ static int start_output(int fd)
     return ioctl(fd, VIDIOC_STREAMON, &type);
 }
 
-static int open_output(const char *device)
+int feeder_open_output(const char *device, int width, int height)
 {
     const struct timespec pause = {.tv_nsec = 20000000};
 
@@ -95,7 +94,7 @@ static int open_output(const char *device)
         int fd = open(device, O_RDWR | O_CLOEXEC);
 
         assert_true(fd >= 0);
-        if (start_output(fd) == 0)
+        if (start_output(fd, width, height) == 0)
             return fd;
         close(fd);
         nanosleep(&pause, NULL);
@@ -106,7 +105,7 @@ static int open_output(const char *device)
 
 struct feeder *feeder_start(const char *device, int fps)
 {
-    int fd = open_output(device);
+    int fd = feeder_open_output(device, FEEDER_WIDTH, FEEDER_HEIGHT);
     struct feeder *feeder = xcalloc(1, sizeof(*feeder));
 
     feeder->period_ns = 1000000000 / fps;

@@ -8,6 +8,9 @@
 
 enum { FEEDER_WIDTH = 320, FEEDER_HEIGHT = 180 };
 
+/* Opens a v4l2loopback device for writing MJPG of this size. */
+int feeder_open_output(const char *device, int width, int height);
+
 struct feeder;
 
 /* Ready when the first picture is written. */
