@@ -253,8 +253,10 @@ static void add_copy(cJSON *json, const char *key, const cJSON *value)
 
 void ctl_fleet_print_json(const struct ctl_agent *agent)
 {
-    static const char *const names[] = {
-        [CTL_UNITS] = "units", [CTL_PRINTERS] = "printers", [CTL_CAMERAS] = "cameras"};
+    static const char *const names[] = {[CTL_UNITS] = "units",
+                                        [CTL_PRINTERS] = "printers",
+                                        [CTL_CAMERAS] = "cameras",
+                                        [CTL_LIGHTS] = "lights"};
     cJSON *json = json_object();
     struct ctl_thing *thing;
 

@@ -104,6 +104,16 @@ static void camera_row(struct ctl_table *table, const struct ctl_thing *camera)
     cell(table, ctl_text_int(json, "failures"));
 }
 
+static void light_row(struct ctl_table *table, const struct ctl_thing *light)
+{
+    const cJSON *json = light->status;
+
+    cell(table, xstrdup(light->id));
+    state_cell(table, ctl_text(json, "state"));
+    cell(table, ctl_text(json, "kind"));
+    cell(table, ctl_text_int(json, "users"));
+}
+
 static const struct {
     const char *titles[CTL_TABLE_COLUMNS + 1];
     void (*row)(struct ctl_table *table, const struct ctl_thing *thing);
@@ -115,6 +125,7 @@ static const struct {
                       printer_row},
     [CTL_CAMERAS] = {{"CAMERA", "STATE", "KIND", "SIZE", "LAST PICTURE", "LATENCY", "FAILURES"},
                      camera_row},
+    [CTL_LIGHTS] = {{"LIGHT", "STATE", "KIND", "USERS"}, light_row},
 };
 
 static void print_room(const struct ctl_agent *agent, enum ctl_room room, bool colours)
@@ -168,8 +179,10 @@ static void print_error(const char *what, const char *id, const cJSON *json, boo
 
 static void print_errors(const struct ctl_agent *agent, bool colours)
 {
-    static const char *const names[] = {
-        [CTL_UNITS] = "unit", [CTL_PRINTERS] = "printer", [CTL_CAMERAS] = "camera"};
+    static const char *const names[] = {[CTL_UNITS] = "unit",
+                                        [CTL_PRINTERS] = "printer",
+                                        [CTL_CAMERAS] = "camera",
+                                        [CTL_LIGHTS] = "light"};
     struct ctl_thing *thing;
 
     print_error("agent", agent->id, agent->status, colours);
@@ -266,8 +279,8 @@ static void on_deadline(struct ctl *ctl)
 int ctl_status(const struct ctl_options *options, char **words, int word_count)
 {
     static const char *const filters[] = {
-        "availability",    "info", "status", "unit/+/status", "printer/+/status",
-        "camera/+/status", NULL};
+        "availability",    "info",           "status", "unit/+/status", "printer/+/status",
+        "camera/+/status", "light/+/status", NULL};
     static const struct ctl_task task = {.filters = filters,
                                          .is_complete = ctl_world_complete,
                                          .on_news = on_news,

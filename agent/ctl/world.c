@@ -132,6 +132,9 @@ static void keep(struct ctl_world *world, const struct ctl_news *news)
     case TOPIC_CAMERA_STATUS:
         keep_thing(world, CTL_CAMERAS, news);
         break;
+    case TOPIC_LIGHT_STATUS:
+        keep_thing(world, CTL_LIGHTS, news);
+        break;
     default:
         break;
     }
@@ -231,7 +234,8 @@ bool ctl_world_complete(const struct ctl_world *world)
 
     LIST_FOR_EACH(&world->agents, agent, struct ctl_agent, link)
     if (!agent->status || !has_all(agent, CTL_UNITS, "units") ||
-        !has_all(agent, CTL_PRINTERS, "printers") || !has_all(agent, CTL_CAMERAS, "cameras"))
+        !has_all(agent, CTL_PRINTERS, "printers") || !has_all(agent, CTL_CAMERAS, "cameras") ||
+        !has_all(agent, CTL_LIGHTS, "lights"))
         return false;
     return ctl_world_introduced(world);
 }

@@ -9,7 +9,7 @@
 #include "mqtt/client.h"
 #include "mqtt/topic.h"
 
-enum ctl_room { CTL_UNITS, CTL_PRINTERS, CTL_CAMERAS, CTL_ROOM_COUNT };
+enum ctl_room { CTL_UNITS, CTL_PRINTERS, CTL_CAMERAS, CTL_LIGHTS, CTL_ROOM_COUNT };
 
 /* A unit, printer or camera. */
 struct ctl_thing {

@@ -194,6 +194,16 @@ static int64_t code_of(const cJSON *ack)
     return code;
 }
 
+static void expect_ctl(struct rig *rig, const char *const *words, const char *text)
+{
+    struct rig_output output = rig_ctl(rig, words);
+
+    assert_int_equal(output.exit_code, 0);
+    if (!strstr(output.out, text))
+        fail_msg("no '%s' in: %s", text, output.out);
+    rig_output_done(&output);
+}
+
 static void test_a_person_switches_it_by_command(void **state)
 {
     struct fixture *f = *state;
@@ -204,8 +214,8 @@ static void test_a_person_switches_it_by_command(void **state)
     assert_int_equal(code_of(ack), 0);
     RIG_WAIT(f->rig, light_is(f, "on") && lamp_is_on(f->lamp));
     take_frame(f, true);
-    ack = rig_ask(f->rig, "cmd/light_off", "{\"light\":\"lamp\"}");
-    assert_int_equal(code_of(ack), 0);
+    expect_ctl(f->rig, (const char *const[]){"status", NULL}, "LIGHT  STATE  KIND  USERS");
+    expect_ctl(f->rig, (const char *const[]){"light", "off", "lamp", NULL}, "light_off done");
     RIG_WAIT(f->rig, light_is(f, "off") && !lamp_is_on(f->lamp));
     lamp_press(f->lamp, true); /* another person's */
     RIG_WAIT(f->rig, light_is(f, "on"));
