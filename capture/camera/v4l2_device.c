@@ -87,7 +87,8 @@ static int explain_busy(const struct v4l2_device *device, int code, const char *
                          "%s gets no room on its USB bus: use a smaller size or fps, or plug it "
                          "into another port",
                          path);
-    return error_set(err, code, "%s: cannot %s: %s", path, what, strerror(-code));
+    /* Not the driver's own code: its EINVAL is no setting of ours, it may pass. */
+    return error_set(err, -EIO, "%s: cannot %s: %s", path, what, strerror(-code));
 }
 
 static bool is_full_range(const struct v4l2_pix_format *format)
