@@ -222,6 +222,10 @@ static void test_a_size_that_changes_is_kept_and_flagged_and_told_with_the_video
     assert_int_equal((int)event_number(ready, "resized_frames"), 2);
     assert_int_equal((int)event_number(ready, "width"), 320);
     assert_int_equal((int)event_number(ready, "height"), 240);
+    events_await(rig, "session_finished", 1, EVENT_DEADLINE_MS);
+    assert_non_null(rig_command(rig, "unit/garden/cmd/rebuild", NULL)); /* from the disk */
+    RIG_WAIT(rig, json_number(rig_look(rig, "event", "videos[0].resized_frames")) == 2);
+    assert_int_equal((int)json_number(rig_look(rig, "event", "videos[0].frames")), 4);
     rig_pass(rig);
 }
 
