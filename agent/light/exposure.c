@@ -98,8 +98,8 @@ static void on_light(bool lit, int64_t lit_at_mono_us, const struct error *err, 
     if (lit)
         exposure->not_before_mono_us = MAX(exposure->not_before_mono_us, lit_at_mono_us);
     else
-        log_info("camera.in_the_dark", "camera=%s error=\"%s\"", camera_id(exposure->camera),
-                 err->text);
+        log_debug("camera.in_the_dark", "camera=%s error=\"%s\"", camera_id(exposure->camera),
+                  err->text);
     if (!lit && exposure->tried) { /* it would not become brighter */
         deliver(exposure, exposure->tried, NULL);
         return;
