@@ -98,6 +98,25 @@ static bool is_full_range(const struct v4l2_pix_format *format)
     return format->colorspace == V4L2_COLORSPACE_JPEG;
 }
 
+/* Of what converts video (HDMI, composite): without a source it would give a picture of noise. */
+static int check_signal(const struct v4l2_device *device, struct error *err)
+{
+    struct v4l2_input input = {0};
+    int index = 0;
+
+    if (v4l2_call(device->node.fd, VIDIOC_G_INPUT, &index) < 0)
+        return 0;
+    input.index = (uint32_t)index;
+    if (v4l2_call(device->node.fd, VIDIOC_ENUMINPUT, &input) < 0)
+        return 0;
+    if (input.status & V4L2_IN_ST_NO_POWER)
+        return error_set(err, -ENOLINK, "%s has no power", device->node.path);
+    if (input.status & (V4L2_IN_ST_NO_SIGNAL | V4L2_IN_ST_NO_SYNC))
+        return error_set(err, -ENOLINK, "%s has no signal; is its source connected and on?",
+                         device->node.path);
+    return 0;
+}
+
 static int set_format(struct v4l2_device *device, const struct v4l2_wish *wish, struct error *err)
 {
     struct v4l2_format format = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
@@ -214,7 +233,9 @@ int v4l2_device_open(const struct v4l2_wish *wish, const struct v4l2_identity *k
     }
     device->quality = wish->quality;
     device->max_bytes = wish->max_bytes;
-    rc = set_format(device, wish, err);
+    rc = check_signal(device, err);
+    if (rc == 0)
+        rc = set_format(device, wish, err);
     if (rc == 0)
         rc = v4l2_set_controls(device->node.fd, &wish->controls, err);
     if (rc == 0) {
@@ -345,19 +366,10 @@ int v4l2_device_give_back(struct v4l2_device *device, const struct v4l2_frame *f
 
 int v4l2_device_explain_silence(const struct v4l2_device *device, struct error *err)
 {
-    struct v4l2_input input = {0};
-    int index = 0;
+    int rc = check_signal(device, err);
 
-    if (v4l2_call(device->node.fd, VIDIOC_G_INPUT, &index) >= 0) {
-        input.index = (uint32_t)index;
-        if (v4l2_call(device->node.fd, VIDIOC_ENUMINPUT, &input) < 0)
-            input.status = 0;
-    }
-    if (input.status & V4L2_IN_ST_NO_POWER)
-        return error_set(err, -ENOLINK, "%s has no power", device->node.path);
-    if (input.status & (V4L2_IN_ST_NO_SIGNAL | V4L2_IN_ST_NO_SYNC))
-        return error_set(err, -ENOLINK, "%s has no signal; is something connected to its input?",
-                         device->node.path);
+    if (rc < 0)
+        return rc;
     return error_set(err, -ETIMEDOUT, "%s sends no pictures; plug it out and in again",
                      device->node.path);
 }

@@ -40,7 +40,7 @@ struct v4l2_frame { /* taken out of the queue */
 };
 
 /* Finds, sets up and starts. Blocks: worker threads. -ENODEV, -EACCES, -EBUSY (err names the
- * owner), -EPROTOTYPE (not what the settings say), -EIO. */
+ * owner), -ENOLINK (no signal), -EPROTOTYPE (not what the settings say), -EIO. */
 int v4l2_device_open(const struct v4l2_wish *wish, const struct v4l2_identity *known,
                      struct v4l2_device **ret_device, struct error *err) MUST_CHECK;
 /* Stops and closes. Blocks: worker threads. NULL is fine. */

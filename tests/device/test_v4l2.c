@@ -6,6 +6,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "capture/camera/camera.h"
+#include "capture/camera/v4l2_control.h"
 #include "capture/camera/v4l2_probe.h"
 #include "tests/device/feeder.h"
 #include "tests/device/guest.h"
@@ -509,6 +510,40 @@ static void errors_of_the_driver_are_got_over(void **state)
     expect_picture(f, 640, 360);
 }
 
+/* Of the HDMI input, by its name. */
+static void set_signal(int fd, int mode)
+{
+    struct v4l2_knob knob = {0};
+    struct v4l2_control control = {.value = mode};
+
+    while (v4l2_knob_next(fd, &knob))
+        if (str_equal(knob.name, "dv_timings_signal_mode"))
+            control.id = knob.id;
+    assert_int_not_equal(control.id, 0);
+    assert_int_equal(ioctl(fd, VIDIOC_S_CTRL, &control), 0);
+}
+
+static void an_input_without_a_signal_says_so(void **state)
+{
+    enum { CURRENT_TIMINGS = 0, NO_SIGNAL = 1 };
+    struct fixture *f = *state;
+    int fd = open(HDMI, O_RDWR | O_CLOEXEC), input = 1;
+
+    assert_int_equal(ioctl(fd, VIDIOC_S_INPUT, &input), 0);
+    set_signal(fd, NO_SIGNAL);
+    open_camera(f, HDMI, "never");
+    expect_failure(f, -ENOLINK, "has no signal");
+    set_signal(fd, CURRENT_TIMINGS);
+    shoot(f, BUDGET_MS);
+    while (!is_free(HDMI))
+        run_round(f);
+    input = 0;
+    assert_int_equal(ioctl(fd, VIDIOC_S_INPUT, &input), 0);
+    close(fd);
+    if (!f->picture)
+        fail_msg("%s", f->error.text);
+}
+
 static void lost_pictures_are_waited_for(void **state)
 {
     struct fixture *f = *state;
@@ -589,6 +624,7 @@ int main(void)
         TEST(what_is_wrong_is_said),
         TEST(a_busy_camera_names_its_owner_and_is_had_when_that_ends),
         TEST(errors_of_the_driver_are_got_over),
+        TEST(an_input_without_a_signal_says_so),
         TEST(lost_pictures_are_waited_for),
         TEST(a_camera_that_falls_silent_is_opened_again),
         TEST(cameras_are_probed_while_they_run),
