@@ -128,6 +128,8 @@ static void tell_process(const struct bench_scale *scale)
 
         if (output.exit_code == 0)
             series_add(&took_ms, (double)(clock_mono_us() - from_us) / 1000);
+        else
+            fprintf(stderr, "bench: ffmpeg made no picture: %s\n", output.err);
         rig_output_done(&output);
     }
     cpu_s = (procfs_ended_cpu_s() - cpu_s) / scale->shots;

@@ -171,14 +171,18 @@ void stream_rig_shoot(struct stream_rig *f)
 
 void expect_fresh(struct stream_rig *f)
 {
-    int64_t asked_us = clock_mono_us();
+    int64_t asked_us = clock_mono_us(), drawn_us;
     struct marker marker;
 
     stream_rig_shoot(f);
     assert_string_equal(f->error.text, "");
     assert_non_null(f->picture);
     assert_int_equal(marker_read_jpeg(f->picture->jpeg, f->picture->len, &marker), 0);
-    assert_true(f->started_at_us + ((int64_t)marker.time_ms + 1) * 1000 >= asked_us);
+    drawn_us = f->started_at_us + ((int64_t)marker.time_ms + 1) * 1000;
+    if (drawn_us < asked_us)
+        fail_msg("drawn %lld ms before it was asked for, said to be captured %lld ms after",
+                 (long long)(asked_us - drawn_us) / 1000,
+                 (long long)(f->picture->captured_at_mono_us - asked_us) / 1000);
     assert_true(f->picture->captured_at_mono_us >= asked_us);
 }
 

@@ -53,28 +53,57 @@ static void draw(const struct camera *camera, uint32_t frame, uint8_t *luma)
     marker_draw(luma, camera->width, camera->height, camera->width, &marker);
 }
 
+/* The stream's time, GST_CLOCK_TIME_NONE: it does not run yet. */
+static GstClockTime now_of(GstAppSrc *source)
+{
+    GstClock *clock = gst_element_get_clock(GST_ELEMENT(source));
+    GstClockTime now;
+
+    if (!clock)
+        return GST_CLOCK_TIME_NONE;
+    now = gst_clock_get_time(clock) - gst_element_get_base_time(GST_ELEMENT(source));
+    gst_object_unref(clock);
+    return now;
+}
+
+/* The stream's time is taken before the marker's: whatever stops us in between, a picture never
+ * claims to be younger than it is. */
 static gboolean on_frame(gpointer user)
 {
     struct easel *easel = user;
     const struct camera *camera = easel->camera;
     gsize size = (gsize)camera->width * (gsize)camera->height * 3 / 2;
-    guint8 *pixels = g_malloc(size);
+    GstClockTime now = now_of(easel->source);
+    GstBuffer *buffer;
+    guint8 *pixels;
 
+    if (now == GST_CLOCK_TIME_NONE)
+        return G_SOURCE_CONTINUE;
+    pixels = g_malloc(size);
     draw(camera, ++easel->frame, pixels);
-    return gst_app_src_push_buffer(easel->source, gst_buffer_new_wrapped(pixels, size)) ==
-           GST_FLOW_OK;
+    buffer = gst_buffer_new_wrapped(pixels, size);
+    GST_BUFFER_PTS(buffer) = now;
+    gst_app_src_push_buffer(easel->source, buffer); /* an error is the end of the viewer */
+    return G_SOURCE_CONTINUE;
 }
 
 /* --- viewers --- */
 
-static void on_media_gone(gpointer user, GObject *media)
+static gboolean put_away(gpointer user)
 {
     struct easel *easel = user;
 
-    (void)media;
     g_source_remove(easel->timeout);
     gst_object_unref(easel->source);
     g_free(easel);
+    return G_SOURCE_REMOVE;
+}
+
+/* Called by the thread of the viewer, while the main one may be drawing. */
+static void on_media_gone(gpointer user, GObject *media)
+{
+    (void)media;
+    g_idle_add(put_away, user);
 }
 
 static void on_media(GstRTSPMediaFactory *factory, GstRTSPMedia *media, gpointer user)
@@ -96,7 +125,7 @@ static void on_media(GstRTSPMediaFactory *factory, GstRTSPMedia *media, gpointer
     g_object_weak_ref(G_OBJECT(media), on_media_gone, easel);
 }
 
-#define SOURCE "( appsrc name=source is-live=true do-timestamp=true format=time ! videoconvert ! "
+#define SOURCE "( appsrc name=source is-live=true format=time ! videoconvert ! "
 #define H264                                                                                       \
     "x264enc tune=zerolatency sliced-threads=false threads=1 speed-preset=ultrafast bitrate=4000 " \
     "key-int-max=%lld ! "                                                                          \
