@@ -7,6 +7,7 @@
 #include "agent/config.h"
 #include "agent/convert/convert_draft.h"
 #include "agent/convert/duetlapse.h"
+#include "agent/convert/fswebcam.h"
 #include "capture/camera/gphoto2_config.h"
 
 #include <stdio.h>
@@ -123,6 +124,11 @@ static void print_camera(const struct draft_camera *camera, FILE *out)
         fputs("    timeout_ms = 15000;\n", out);
     if (camera->device)
         print_assignment("device", camera->device, out);
+    if (camera->width > 0)
+        fprintf(out, "    width = %lld;\n    height = %lld;\n", (long long)camera->width,
+                (long long)camera->height);
+    if (camera->fps > 0)
+        fprintf(out, "    fps = %lld.0;\n", (long long)camera->fps);
     if (camera->user) {
         print_assignment("user", camera->user, out);
         fputs("    #password_file = \"camera-password\"; # write it there, chmod 600\n", out);
@@ -215,6 +221,7 @@ static void draft_done(struct convert_draft *draft)
         free(draft->cameras[i].id);
         free(draft->cameras[i].kind);
         free(draft->cameras[i].url);
+        free(draft->cameras[i].device);
         free(draft->cameras[i].user);
         camparam_done(&draft->cameras[i].command);
         camparam_done(&draft->cameras[i].config);
@@ -296,7 +303,7 @@ static void convert_usb(struct convert_draft *draft, struct draft_camera *camera
     bool second = camera == &draft->cameras[1] && str_equal(draft->cameras[0].kind, "v4l2");
 
     camera->kind = xstrdup("v4l2");
-    camera->device = second ? "/dev/video2" : "/dev/video0";
+    camera->device = xstrdup(second ? "/dev/video2" : "/dev/video0");
     if (second)
         problems_add(&draft->notes,
                      "-camera2 usb: DuetLapse3 took the pictures of the first USB camera for both; "
@@ -329,12 +336,24 @@ static void convert_dslr(struct convert_draft *draft, struct draft_camera *camer
     camparam_done(command);
 }
 
+/* What fswebcam would take is taken without it. */
+static void convert_fswebcam(struct draft_camera *camera, const struct fswebcam *words)
+{
+    camera->kind = xstrdup("v4l2");
+    camera->device = xstrdup(words->device ? words->device : "/dev/video0");
+    camera->width = words->width;
+    camera->height = words->height;
+    camera->fps = words->fps;
+    camparam_done(&camera->command);
+}
+
 /* A camera that was a program there is the same program here. */
 static bool convert_program(struct convert_draft *draft, const struct duetlapse_camera *words,
                             struct draft_camera *camera)
 {
     CLEANUP(free_p) char *user = NULL;
     const char *program = words->program;
+    struct fswebcam fswebcam;
 
     if (str_equal(words->word, "usb")) {
         convert_usb(draft, camera);
@@ -348,6 +367,10 @@ static bool convert_program(struct convert_draft *draft, const struct duetlapse_
         return false;
     if (is_gphoto2(&camera->command)) {
         convert_dslr(draft, camera);
+        return true;
+    }
+    if (fswebcam_read(&camera->command, &fswebcam)) {
+        convert_fswebcam(camera, &fswebcam);
         return true;
     }
     camera->kind = xstrdup("command");

@@ -12,7 +12,8 @@ struct draft_camera {
     char *id, *kind, *url, *user; /* id NULL: there is none; user NULL: no login */
     struct camparam command;      /* of kind command */
     struct camparam config;       /* of kind gphoto2 */
-    const char *device;           /* of kind v4l2; a constant */
+    char *device;                 /* of kind v4l2, as the next ones; 0 = not said */
+    int64_t width, height, fps;
     int64_t latency_ms;
 };
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 set(CTL_SOURCES
-    convert/camparam.c convert/convert.c convert/convert_moonraker.c ctl/acl.c ctl/args.c
+    convert/camparam.c convert/convert.c convert/convert_moonraker.c
+    convert/fswebcam.c ctl/acl.c ctl/args.c
     ctl/await.c ctl/choose.c ctl/command.c ctl/commands.c ctl/complete.c ctl/completion.c ctl/convert.c ctl/fleet.c
     ctl/help.c ctl/many.c ctl/options.c ctl/print.c ctl/progress.c ctl/request.c ctl/say.c
     ctl/status.c ctl/table.c ctl/task.c ctl/text.c ctl/watch.c ctl/world.c)

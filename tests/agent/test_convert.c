@@ -169,6 +169,26 @@ static void gphoto2_of_duetlapse_is_a_dslr_here(void **state)
     config_free(config);
 }
 
+static void fswebcam_of_duetlapse_is_not_needed_here(void **state)
+{
+    CLEANUP(conversion_done) struct conversion made;
+    struct config *config;
+
+    (void)state;
+    convert_duetlapse("-duet x -camera1 other -camparam1=\"'fswebcam -q --no-banner -r 1280x720 "
+                      "-d /dev/video4 --fps 10 '+fn\" "
+                      "-camera2 other -camparam2=\"'fswebcam --rotate 90 '+fn\"",
+                      &made);
+    config = load(&made);
+    assert_string_equal(camera_kinds[config->cameras[0].kind], "v4l2");
+    assert_string_equal(config->cameras[0].device, "/dev/video4");
+    assert_int_equal(config->cameras[0].width, 1280);
+    assert_int_equal(config->cameras[0].height, 720);
+    assert_true(config->cameras[0].fps > 9.9 && config->cameras[0].fps < 10.1);
+    assert_string_equal(camera_kinds[config->cameras[1].kind], "command"); /* as it was */
+    config_free(config);
+}
+
 static void programs_that_duetlapse_ran_are_cameras_here(void **state)
 {
     static const char *const words[] = {"ffmpeg", "-i", "{url}", "-an", "a b", "{output}"};
@@ -374,6 +394,7 @@ int main(void)
         cmocka_unit_test(hls_stream_of_duetlapse_is_read_by_ffmpeg_here),
         cmocka_unit_test(two_usb_cameras_of_duetlapse_are_two_devices),
         cmocka_unit_test(gphoto2_of_duetlapse_is_a_dslr_here),
+        cmocka_unit_test(fswebcam_of_duetlapse_is_not_needed_here),
         cmocka_unit_test(programs_that_duetlapse_ran_are_cameras_here),
         cmocka_unit_test(what_needs_a_shell_is_not_made_a_program),
         cmocka_unit_test(no_password_is_written_down),
