@@ -11,7 +11,7 @@
 set -eu
 guest=$(cd "$1" && pwd)
 shift
-: "${GUEST_LIMIT_S:=280}" "${PROGRAM_LIMIT_S:=120}"
+: "${GUEST_LIMIT_S:=580}" "${PROGRAM_LIMIT_S:=240}"
 run=${GUEST_RUN:-$guest/run}
 rm -rf "$run"
 mkdir -p "$run/share"
@@ -59,8 +59,12 @@ for name in $names; do
         tail -n 80 "$console" "$run/qemu.log"
         exit 70
     fi
-    one=$(cat "$share/result.$number")
-    [ "$one" -eq 0 ] || echo "device guest: $name failed with $one (124: $PROGRAM_LIMIT_S s over)"
+    read -r one seconds <"$share/result.$number"
+    if [ "$one" -eq 0 ]; then
+        echo "device guest: $name passed ($seconds s)"
+    else
+        echo "device guest: $name failed with $one after $seconds s (124: $PROGRAM_LIMIT_S s over)"
+    fi
     [ "$one" -eq 0 ] || result=$one
 done
 [ "$count" -eq 1 ] || [ "$result" -eq 0 ] || result=1
