@@ -242,7 +242,7 @@ static int check_wait(struct filter *filter, const char *value, struct error *er
     size_t digits = strspn(value, "0123456789");
     CLEANUP(free_p) char *number = xstrndup(value, digits);
     const char *unit = value + digits;
-    int64_t most = EVENTS_MAX, factor_ms = 0, count;
+    int64_t most = EVENTS_MAX, factor_ms = 0, count = 0;
 
     if (str_equal(unit, "s"))
         factor_ms = 1000;
