@@ -2,15 +2,17 @@
 /* interval: every interval_s from the moment frames begin, on a fixed grid, so that a slow frame
  * does not shift the ones after it. A machine that slept catches up with one frame, not with all.
  *
- * Grids begin at whole fifths of a second, so that units which one print has begun a few
- * milliseconds apart ask in the same moment and share a camera's pictures. */
+ * Grids of the same interval begin at whole intervals, those of long ones at whole seconds, and a
+ * frame is of the moment when it was due, not of the one when we came to it: so units which one
+ * print has begun a few milliseconds apart ask for the same moment and share a camera's pictures.
+ */
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/trigger/trigger.h"
 
 #include <stdlib.h>
 
-enum { BEGIN_MS = 200 };
+enum { BEGIN_MIN_MS = 200, BEGIN_MAX_MS = 1000, LATE_MAX_MS = 200 };
 
 struct interval_trigger {
     const struct unit_settings *settings;
@@ -39,11 +41,11 @@ static void schedule(struct interval_trigger *trigger)
 static void on_timer(void *user)
 {
     struct interval_trigger *trigger = user;
-    int64_t now_us = clock_mono_us();
+    int64_t at_us = MAX(trigger->next_at_ms * 1000, clock_mono_us() - LATE_MAX_MS * 1000);
 
     schedule(trigger);
     trigger->on_trigger(
-        &(struct trigger_cause){.name = "interval", .layer = -1, .at_mono_us = now_us},
+        &(struct trigger_cause){.name = "interval", .layer = -1, .at_mono_us = at_us},
         trigger->user);
 }
 
@@ -67,6 +69,14 @@ static void interval_close(void *self)
     free(trigger);
 }
 
+/* In one of the next moments that others begin in, too. */
+static int64_t begin_ms(int64_t step_ms)
+{
+    int64_t now_ms = clock_mono_ms(), grid_ms = MIN(step_ms, (int64_t)BEGIN_MAX_MS);
+
+    return step_ms < BEGIN_MIN_MS ? now_ms : (now_ms + grid_ms - 1) / grid_ms * grid_ms;
+}
+
 static void interval_set_active(void *self, bool active)
 {
     struct interval_trigger *trigger = self;
@@ -77,9 +87,7 @@ static void interval_set_active(void *self, bool active)
     }
     if (timer_active(trigger->timer))
         return;
-    trigger->next_at_ms = clock_mono_ms();
-    if (interval_ms(trigger) >= BEGIN_MS)
-        trigger->next_at_ms = (trigger->next_at_ms + BEGIN_MS - 1) / BEGIN_MS * BEGIN_MS;
+    trigger->next_at_ms = begin_ms(interval_ms(trigger));
     schedule(trigger);
 }
 
