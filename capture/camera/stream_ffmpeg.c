@@ -110,10 +110,20 @@ int stream_ffmpeg_check_url(const char *url, struct error *err)
 
 /* --- what it is told --- */
 
+/* Of an address that the check above has let pass. */
+static const struct scheme *checked_scheme(const char *url)
+{
+    const struct scheme *scheme = scheme_of(url);
+
+    if (!scheme)
+        abort();
+    return scheme;
+}
+
 /* The address with the login in it: ffmpeg has no other place for one. */
 static char *add_login(const struct camera_settings *settings)
 {
-    size_t scheme_len = strlen(scheme_of(settings->url)->prefix);
+    size_t scheme_len = strlen(checked_scheme(settings->url)->prefix);
     CLEANUP(free_p) char *user = NULL;
     CLEANUP(free_p) char *password = NULL;
 
@@ -129,7 +139,8 @@ char *stream_ffmpeg_make_list(const struct camera_settings *settings)
 {
     CLEANUP(free_p) char *url = add_login(settings);
 
-    return xasprintf("ffconcat version 1.0\nfile '%s'\n%s", url, scheme_of(settings->url)->options);
+    return xasprintf("ffconcat version 1.0\nfile '%s'\n%s", url,
+                     checked_scheme(settings->url)->options);
 }
 
 static void add_words(struct program_args *args, const char *const *words)

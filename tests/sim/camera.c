@@ -308,7 +308,8 @@ void camera_handle(struct camera *camera, struct http_exchange *exchange,
     struct scene scene;
     int scope;
 
-    assert(route);
+    if (!route)
+        abort();
     scope = scope_of(route->view);
     camera->config.look(&scene, camera->config.user);
     if (faults_hit(camera->faults, FAULT_CAM_404, scope, scene.time_us))
