@@ -7,7 +7,6 @@
 #include "agent/base/str.h"
 #include "tests/sim/spoil.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
