@@ -35,6 +35,7 @@ enum {
     IDLE_GAP_MS = 10000,
     SESSION_EXPIRY_S = 60,   /* commands wait so long over a loss of the connection */
     STOP_LIGHTS_MS = 3000,   /* a lamp may take so long to go off then */
+    WORKERS = 4,             /* besides one for each camera: its device may hang in its driver */
     STOP_RELEASE_MS = 20000, /* a printer we hold may take this long to go on when we stop */
 };
 
@@ -868,6 +869,7 @@ int app_new(struct config *config, struct app **ret_app, struct error *err)
 
     app->config = config;
     app->started_at = clock_wall_ms();
+    loop_set_workers(WORKERS + config->camera_count);
     rc = loop_new(&app->loop, err);
     if (rc == 0)
         rc = open_storage(app, err);

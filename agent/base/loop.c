@@ -24,7 +24,8 @@
 enum {
     LAG_SLOT_S = 10,
     LAG_SLOTS = 7, /* one more than a minute holds: the newest is not yet full */
-    CLOSE_ROUNDS = 16
+    CLOSE_ROUNDS = 16,
+    WORKERS_MAX = 1024, /* libuv's */
 };
 
 struct lag_slot {
@@ -339,6 +340,15 @@ static void on_work(uv_work_t *uv)
     struct work *work = uv->data;
 
     work->run(work->user);
+}
+
+/* libuv has no other way: docs.libuv.org, threadpool. Our children never see our environment. */
+void loop_set_workers(size_t count)
+{
+    char text[8];
+
+    snprintf(text, sizeof(text), "%zu", MIN(count, (size_t)WORKERS_MAX));
+    check_uv(uv_os_setenv("UV_THREADPOOL_SIZE", text), "workers");
 }
 
 static void on_worked(uv_work_t *uv, int status)

@@ -57,6 +57,9 @@ struct signal_watch *signal_watch_new(struct loop *loop, int signum, signal_fn o
 void signal_watch_free(struct signal_watch *watch);
 
 /* --- work: run() on a worker thread, then done() on the loop thread --- */
+/* So many works may run at once, up to 1024 (libuv's 4 when never said). Counts only before the
+ * first loop_work() of the process. */
+void loop_set_workers(size_t count);
 typedef void (*work_fn)(void *user);
 
 /* done always comes, exactly once, also during loop_free(); user must live until then. */

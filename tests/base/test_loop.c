@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DEADLINE_MS = 5000 };
+enum { DEADLINE_MS = 5000, WORKERS = 7 };
 
 struct fixture {
     struct loop *loop;
@@ -365,6 +365,38 @@ static void work_run(void *user)
     atomic_fetch_add(&f->ran, 1);
 }
 
+static void work_until_pipe_closes(void *user)
+{
+    struct fixture *f = user;
+    char byte;
+
+    atomic_fetch_add(&f->ran, 1);
+    (void)!read(f->pipe_fds[0], &byte, 1);
+}
+
+static void on_nothing(void *user)
+{
+    (void)user;
+}
+
+/* Must be the first that has work. */
+static void as_many_works_run_at_once_as_there_are_workers(void **state)
+{
+    struct fixture *f = *state;
+
+    loop_set_workers(WORKERS);
+    f->timer = timer_new(f->loop, on_nothing, f);
+    timer_start_repeat(f->timer, 5);
+    for (int i = 0; i < WORKERS; i++)
+        loop_work(f->loop, work_until_pipe_closes, on_count, f);
+    while (atomic_load(&f->ran) < WORKERS && !f->late)
+        loop_run_once(f->loop);
+    assert_int_equal(atomic_load(&f->ran), WORKERS);
+    close(f->pipe_fds[1]);
+    f->pipe_fds[1] = -1;
+    run_until_calls(f, WORKERS);
+}
+
 static void work_runs_elsewhere_then_done_on_the_loop(void **state)
 {
     struct fixture *f = *state;
@@ -445,6 +477,7 @@ static void freeing_nothing_is_fine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(as_many_works_run_at_once_as_there_are_workers),
         TEST(timer_of_delay_0_fires_later_but_not_inside_start),
         TEST(timer_counts_its_delay_from_now_not_from_the_rounds_begin),
         TEST(stopped_timer_does_not_fire),
