@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { PID_TEXT_MAX = 32 };
+enum { PID_TEXT_MAX = 32, LOCK_WAIT_MS = 2000, LOCK_LOOK_MS = 20 };
 
 struct journal {
     struct loop *loop;
@@ -63,6 +64,18 @@ static int refuse_second(struct journal *journal, int fd, struct error *err)
                      pid[0] ? pid : "unknown", journal->dir);
 }
 
+/* A child that has not yet become its program has our locks for a moment longer when we are killed:
+ * who takes our place at once waits for it, and so finds every other lock free, too. */
+static bool take_lock(int fd)
+{
+    for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited_ms += LOCK_LOOK_MS) {
+        if (errno != EWOULDBLOCK || waited_ms >= LOCK_WAIT_MS)
+            return errno != EWOULDBLOCK;
+        poll(NULL, 0, LOCK_LOOK_MS);
+    }
+    return true;
+}
+
 /* The file stays when we go: removing it would let two agents hold locks on two files. */
 static int lock_dir(struct journal *journal, struct error *err)
 {
@@ -73,7 +86,7 @@ static int lock_dir(struct journal *journal, struct error *err)
     if (fd < 0)
         return error_set(err, -errno, "cannot open %s: %s", path, strerror(errno));
     journal->lock_fd = fd;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+    if (!take_lock(fd))
         return refuse_second(journal, fd, err);
     /* Also when the disk is full the lock holds; the pid is only for people. */
     if (ftruncate(fd, 0) == 0 && pwrite(fd, pid, strlen(pid), 0) < 0)

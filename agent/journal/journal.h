@@ -16,7 +16,8 @@ struct journal;
 
 /* Opens or makes <dir>/journal.db. A damaged file is set aside as journal.db.damaged-<time> and a
  * new one begun (*ret_damaged true: the caller rebuilds from the session directories); one written
- * by a newer lapsed is refused (-EPROTO). -EBUSY: another agent uses it. */
+ * by a newer lapsed is refused (-EPROTO). -EBUSY: another agent uses it,
+ * also after two seconds. */
 int journal_open(struct loop *loop, const char *dir, struct journal **ret_journal,
                  bool *ret_damaged, struct error *err) MUST_CHECK;
 /* Commits what waits (blocks), without calling done functions any more. NULL is fine. */

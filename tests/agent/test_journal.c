@@ -17,11 +17,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -938,6 +941,32 @@ static void test_second_opener_is_refused_and_told_the_pid(void **state)
     put_session(fixture, session_1, unit_1); /* the first one was not disturbed */
 }
 
+static void *unlock_soon(void *user)
+{
+    int *fd = user;
+
+    poll(NULL, 0, 100);
+    close(*fd);
+    return NULL;
+}
+
+/* As after a kill, when a child has it a moment longer. */
+static void test_lock_that_is_about_to_go_is_waited_for(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP(free_p) char *path = path_join(fixture->dir, "lapsed.lock");
+    pthread_t thread;
+    int fd;
+
+    fixture_close(fixture);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    assert_int_equal(pthread_create(&thread, NULL, unlock_soon, &fd), 0);
+    fixture_open(fixture);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    put_session(fixture, session_1, unit_1);
+}
+
 static void test_dir_that_is_a_file_is_named(void **state)
 {
     struct fixture *fixture = *state;
@@ -1138,6 +1167,7 @@ int main(void)
         TEST(test_journal_of_a_newer_lapsed_is_refused_and_untouched),
         TEST(test_file_moved_away_while_in_use_is_noticed),
         TEST(test_second_opener_is_refused_and_told_the_pid),
+        TEST(test_lock_that_is_about_to_go_is_waited_for),
         TEST(test_dir_that_is_a_file_is_named),
         TEST(test_full_disk_fails_the_writers_and_heals),
         TEST(test_read_only_dir_gives_a_clear_error),
