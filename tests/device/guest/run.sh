@@ -4,7 +4,7 @@
 #   sh run.sh DIR PROGRAM [ARG…] [-- PROGRAM [ARG…]]…
 #
 # DIR is what build.sh made. The programs see this machine's files, read-only but for DIR/run/share
-# ($SHARE) and a /tmp of their own. Their output comes as it is written. Exit code: the program's, or 1 when one of
+# ($SHARE) and a /tmp of their own, in which of this one's folders only those are that the words name. Their output comes as it is written. Exit code: the program's, or 1 when one of
 # several failed, or 70 with the console's last lines when the guest itself did not come to its end.
 # QEMU_MORE: further arguments of QEMU, such as a disk. GUEST_RUN: a folder instead of DIR/run, which is
 # made anew. GUEST_LIMIT_S, PROGRAM_LIMIT_S: when to give up.
@@ -20,6 +20,18 @@ share=$run/share
 console=$run/console.log
 mkfifo "$run/stdin"
 
+# What is below /tmp here and named is there, too: the first folder of each such path.
+keep=
+keep() {
+    case $1 in
+    /tmp/*)
+        top=${1#/tmp/} && top=${top%%/*}
+        case ,$keep, in *,"$top",*) ;; *) keep=$keep${keep:+,}$top ;; esac
+        ;;
+    esac
+}
+keep "$share"
+
 # One word a line: see guest/init.
 count=0
 names=
@@ -32,6 +44,7 @@ while [ $# -gt 0 ]; do
     done >"$share/job.$count"
     while [ $# -gt 0 ] && [ "$1" != -- ]; do
         printf '%s\n' "$1" >>"$share/job.$count"
+        keep "$1"
         shift
     done
     [ $# -eq 0 ] || shift
@@ -43,7 +56,7 @@ done
 setpriv --pdeathsig TERM timeout -k 5 "$GUEST_LIMIT_S" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 \
     -m 1024 -nodefaults -no-user-config -no-reboot -display none -pidfile "$run/qemu.pid" \
     -kernel "$guest/kernel" -initrd "$guest/initrd" -acpitable file="$guest/gpio.aml" \
-    -append "console=ttyS0 quiet mitigations=off panic=-1 oops=panic memmap=64K\$0x20000000 share=$share limit_s=$PROGRAM_LIMIT_S" \
+    -append "console=ttyS0 quiet mitigations=off panic=-1 oops=panic memmap=64K\$0x20000000 share=$share keep=$keep limit_s=$PROGRAM_LIMIT_S" \
     -serial file:"$console" \
     -device virtio-serial-pci -chardev stdio,id=out,signal=off -device virtserialport,chardev=out \
     -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
