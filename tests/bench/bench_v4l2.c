@@ -30,6 +30,7 @@ enum {
     QUALITY = 85,
     SHOTS = 30,
     PEER_SHOTS = 4,
+    RATE_PICTURES = 150,
     IDLE_MS = 10000,
     SETTLE_MS = 2000,
 };
@@ -96,6 +97,7 @@ struct bench {
     struct camera_settings settings;
     struct camera *camera;
     bool answered, failed, over;
+    int64_t captured_at_us; /* of the last picture */
 };
 
 static void set(struct bench *bench, const char *key, const char *text)
@@ -184,6 +186,32 @@ static void measure_shots(struct bench *bench)
     series_done(&durable_ms);
 }
 
+static void on_every(struct picture *picture, const struct error *err, void *user)
+{
+    struct bench *bench = user;
+
+    if (!picture)
+        give_up(err->text);
+    bench->answered = true;
+    bench->captured_at_us = picture->captured_at_mono_us;
+}
+
+/* Each one newer than the one before, which is every one that the camera makes. */
+static void measure_rate(struct bench *bench)
+{
+    int64_t began_us = 0;
+
+    for (int i = 0; i <= RATE_PICTURES; i++) {
+        bench->answered = false;
+        (void)camera_shoot(bench->camera, bench->captured_at_us + 1, 0, on_every, bench);
+        while (!bench->answered)
+            loop_run_once(bench->loop);
+        if (i == 0)
+            began_us = bench->captured_at_us;
+    }
+    figure("usb_fps", RATE_PICTURES * 1e6 / (double)(bench->captured_at_us - began_us));
+}
+
 static void measure_ours(void)
 {
     struct bench bench = {0};
@@ -204,6 +232,7 @@ static void measure_ours(void)
     figure("usb_idle_cpu_percent", (procfs_cpu_s(getpid()) - before_s) * 1e5 / IDLE_MS);
     figure("usb_idle_mib", procfs_resident_mib(getpid()) - before_mib);
     measure_shots(&bench);
+    measure_rate(&bench);
     camera_free(bench.camera);
     loop_free(bench.loop);
     conf_values_done(&camera_table, &bench.settings);
