@@ -53,8 +53,7 @@ const char *const schema_steps[SCHEMA_VERSION] = {
     "CREATE TRIGGER jobs_bounded AFTER INSERT ON jobs BEGIN"
     "  DELETE FROM jobs WHERE number <= NEW.number - 200 AND ended_at > 0; END;",
 
-    "CREATE TABLE lights (light TEXT NOT NULL PRIMARY KEY, since INTEGER NOT NULL)"
-    " STRICT, WITHOUT ROWID;",
+    "CREATE TABLE lights (light TEXT NOT NULL PRIMARY KEY, since INTEGER NOT NULL) STRICT;",
 };
 
 /* Never REPLACE: it deletes the old row first, and a session's frames would go with it. */

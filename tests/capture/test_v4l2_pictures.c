@@ -45,7 +45,6 @@ static void test_pictures_without_tables_get_the_standard_ones(void **state)
     CLEANUP(free_p) uint8_t *jpeg = picture_make(WIDTH, HEIGHT, 3, &len);
     CLEANUP(free_p) uint8_t *bare = xmemdup(jpeg, len);
     CLEANUP(free_p) uint8_t *whole = NULL;
-    CLEANUP(free_p) uint8_t *expected = NULL, *got = NULL;
     CLEANUP(picture_pixels_done) struct picture_pixels before = {0}, after = {0};
     bool damaged = true;
 
