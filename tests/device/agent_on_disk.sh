@@ -9,8 +9,8 @@ data=$1
 shift
 echo 0 >/proc/sys/vm/dirty_writeback_centisecs
 mount -t ext4 -o noauto_da_alloc /dev/vda "$data"
-ip address add 10.0.2.15/24 dev eth0 # 10.0.2.2 is the loopback of the machine outside
-ip link set eth0 up
+busybox ip address add 10.0.2.15/24 dev eth0 # 10.0.2.2 is the loopback of the machine outside
+busybox ip link set eth0 up
 
 rm -rf "$data/witness"
 mkdir "$data/witness"
