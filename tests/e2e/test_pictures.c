@@ -321,6 +321,8 @@ static void assert_image_is_not_private(struct rig *rig)
 {
     CLEANUP(free_p) char *port = xasprintf("%d", rig_mqtt_port(rig));
     const char *const argv[] = {"mosquitto_sub",
+                                "-h",
+                                "127.0.0.1",
                                 "-p",
                                 port,
                                 "-C",
