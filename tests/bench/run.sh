@@ -3,7 +3,7 @@
 # Measures lapsed beside its peers and prints one table: sh tests/bench/run.sh [--quick | --full]
 #
 # Everything in the table is of this run on this machine, but what is marked "published". Without an
-# option it takes about 23 minutes, --quick (few samples: a look, no proof) about 7; --full adds the
+# option it takes about half an hour, --quick (few samples: a look, no proof) 11 minutes; --full adds the
 # peers' encodes of 1,200 and 6,000 frames, which take half an hour and more.
 set -eu
 cd "$(dirname "$0")/../.."
